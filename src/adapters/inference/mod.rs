@@ -1,0 +1,1 @@
+//! Inference: chat models and embedders behind the ports.

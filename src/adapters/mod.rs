@@ -1,0 +1,9 @@
+//! The world's side of the ports, one folder per SDK or protocol.
+//!
+//! An adapter names ports, domain and its own SDK; never another adapter and never `app`.
+
+pub mod models;
+pub mod inference;
+pub mod store;
+pub mod parse;
+pub mod sources;

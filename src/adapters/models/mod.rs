@@ -1,0 +1,1 @@
+//! Model files: what the manifest names, pulled, converted, locked and verified.

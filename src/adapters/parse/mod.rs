@@ -1,0 +1,1 @@
+//! Bytes to Markdown, in a child process.

@@ -1,0 +1,1 @@
+//! The library on disk: register, documents, and a sled index that can be rebuilt.

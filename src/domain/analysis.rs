@@ -1,0 +1,1 @@
+//! The terms of a text, for lexical search.

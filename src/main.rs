@@ -1,0 +1,3 @@
+//! The `saseo` program.
+
+fn main() {}

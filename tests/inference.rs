@@ -1,0 +1,1 @@
+//! The real starter models, and the fakes where a real one cannot fail on demand.

@@ -1,0 +1,13 @@
+//! One test binary: each one would link the engine anew.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should say where and stop"
+)]
+
+mod support;
+
+mod inference;
+mod models;
+mod parse;
+mod store;

@@ -1,0 +1,1 @@
+//! Files and pages become Markdown, whatever is in them.

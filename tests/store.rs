@@ -1,0 +1,1 @@
+//! The library on disk survives what happens to disks and processes.

@@ -1,0 +1,1 @@
+//! What the tests share: services on loopback that keep state, and a town to ask in.
