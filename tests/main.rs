@@ -11,3 +11,4 @@ mod inference;
 mod models;
 mod parse;
 mod store;
+mod tidy;
