@@ -9,4 +9,5 @@ pub mod embedding;
 pub mod chunk;
 pub mod passage;
 pub mod analysis;
+pub mod rank;
 pub mod sentence;
