@@ -8,7 +8,6 @@ pub mod revision;
 pub mod embedding;
 pub mod chunk;
 pub mod analysis;
-pub mod rank;
 pub mod sentence;
 pub mod passage;
 pub mod rank;
