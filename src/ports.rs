@@ -222,6 +222,14 @@ pub enum Unread {
         /// What there is.
         newest: Revision,
     },
+    /// Compaction has forgotten that revision on purpose.
+    #[error("revision {asked} was compacted away; the oldest that can be read is {oldest}")]
+    Forgotten {
+        /// What was asked for.
+        asked: Revision,
+        /// The oldest there is.
+        oldest: Revision,
+    },
     /// There is no such document.
     #[error("the library has no document {0}")]
     NoSuchDocument(Digest),
@@ -245,3 +253,19 @@ pub enum Uncommitted {
     #[error("the library could not be changed")]
     Failed(#[source] Cause),
 }
+
+/// Keeps the receipts of what was said. It does not look into them.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Keeps `receipt` under `id`, durable when this returns.
+    async fn record(&self, id: &str, receipt: &[u8]) -> Result<(), Unrecorded>;
+    /// The receipt under `id`.
+    async fn load(&self, id: &str) -> Result<Option<Vec<u8>>, Unrecorded>;
+    /// The last `count` receipts with their ids, newest first.
+    async fn recent(&self, count: usize) -> Result<Vec<(String, Vec<u8>)>, Unrecorded>;
+}
+
+/// Why a receipt could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+#[error("the ledger could not be read or written")]
+pub struct Unrecorded(#[source] pub Cause);
