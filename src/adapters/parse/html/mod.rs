@@ -22,8 +22,8 @@ pub(super) fn read(html: &str) -> Result<Page, Unparsable> {
     depth::check(html)?;
     let mut reader = Readability::with_document(Document::from(html), None, Some(rules()))
         .map_err(|_| Unparsable::Tangled)?;
-    let said = reader.get_article_metadata(reader.parse_json_ld());
-    let modified = modified(&reader.doc, &said);
+    let said = reader.get_article_metadata(None);
+    let modified = modified(&reader.doc);
     tidy::tidy(&reader.doc);
     let region = Region::of(&reader.doc);
     let title = title(&reader.doc, &region, &said);
@@ -44,6 +44,7 @@ fn rules() -> Config {
     Config {
         // A class says in which language a piece of code is.
         keep_classes: true,
+        disable_json_ld: true,
         max_elements_to_parse: 200_000,
         ..Config::default()
     }
@@ -119,27 +120,31 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn modified(page: &Document, said: &Metadata) -> Option<DateTime<Utc>> {
-    const NAMES: [(&str, &str); 6] = [
+/// What says "changed" is believed before what only says when.
+fn modified(page: &Document) -> Option<DateTime<Utc>> {
+    const CHANGED: [(&str, &str); 7] = [
+        ("meta[property='article:modified_time']", "content"),
+        ("meta[property='og:updated_time']", "content"),
         ("meta[name='last-modified']", "content"),
         ("meta[http-equiv='last-modified']", "content"),
         ("meta[name='dcterms.modified']", "content"),
         ("[itemprop=dateModified]", "datetime"),
         ("[itemprop=dateModified]", "content"),
-        ("meta[name=date]", "content"),
     ];
-    let named = || {
-        NAMES.iter().find_map(|(name, attribute)| {
-            page.select_single(name)
-                .attr(attribute)
-                .and_then(|raw| front::date(&raw))
+    const DATED: [(&str, &str); 3] = [
+        ("meta[property='article:published_time']", "content"),
+        ("meta[name=date]", "content"),
+        ("article time", "datetime"),
+    ];
+    let named = |names: &[(&str, &str)]| {
+        names.iter().find_map(|(name, attribute)| {
+            let raw = page.select_single(name).attr(attribute)?;
+            front::date(&raw)
         })
     };
-    let date = |raw: &Option<String>| raw.as_deref().and_then(front::date);
-    date(&said.modified_time)
-        .or_else(named)
+    named(&CHANGED)
         .or_else(|| linked(page))
-        .or_else(|| date(&said.published_time))
+        .or_else(|| named(&DATED))
 }
 
 /// What the page's data for search engines says.
