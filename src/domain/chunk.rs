@@ -183,6 +183,10 @@ pub(crate) struct Heading {
 }
 
 /// The headings of a Markdown text. Those inside quotes and lists belong to the quote or list.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Markdown has many events, and few make a heading"
+)]
 pub(crate) fn headings(text: &str) -> Vec<Heading> {
     let mut found = Vec::new();
     let mut depth = 0_usize;
@@ -208,10 +212,10 @@ pub(crate) fn headings(text: &str) -> Vec<Heading> {
             (Event::SoftBreak | Event::HardBreak, Some(heading)) => heading.words.push(' '),
             _ => {},
         }
-        match event {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth = depth.saturating_sub(1),
-            _ => {},
+        if matches!(event, Event::Start(_)) {
+            depth += 1;
+        } else if matches!(event, Event::End(_)) {
+            depth = depth.saturating_sub(1);
         }
     }
     found
