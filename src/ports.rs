@@ -65,7 +65,7 @@ pub struct Written {
     /// Length of the prompt in tokens, where the model tells.
     pub prompt_tokens: usize,
     /// Length of the text in tokens, where the model tells.
-    pub written_tokens: usize,
+    pub answer_tokens: usize,
 }
 
 /// Writes drafts. A draft is never sent; see `domain::grounding`.
@@ -73,8 +73,6 @@ pub struct Written {
 pub trait ChatModel: Send + Sync {
     /// Name and digest of the weights, for the receipt.
     fn identity(&self) -> ModelIdentity;
-    /// Length of `text` in its own tokens.
-    fn tokens(&self, text: &str) -> usize;
     /// Writes an answer to `prompt`. Each piece of text goes to `pieces` as it comes; a reader
     /// that is slow or gone delays nobody. Dropping the future cancels the request.
     async fn write(
@@ -181,6 +179,14 @@ pub enum Unread {
         /// What there is.
         newest: Revision,
     },
+    /// Compaction has forgotten that revision on purpose.
+    #[error("revision {asked} was compacted away; the oldest that can be read is {oldest}")]
+    Forgotten {
+        /// What was asked for.
+        asked: Revision,
+        /// The oldest there is.
+        oldest: Revision,
+    },
     /// There is no such document.
     #[error("the library has no document {0}")]
     NoSuchDocument(Digest),
@@ -205,19 +211,18 @@ pub enum Uncommitted {
     Failed(#[source] Cause),
 }
 
-/// Keeps what made each answer.
+/// Keeps the receipts of what was said. It does not look into them.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Keeps `receipt`, durable when this returns.
+    /// Keeps `receipt` under `id`, durable when this returns.
     async fn record(&self, id: &str, receipt: &[u8]) -> Result<(), Unrecorded>;
-    /// The receipt with this id.
+    /// The receipt under `id`.
     async fn load(&self, id: &str) -> Result<Option<Vec<u8>>, Unrecorded>;
+    /// The last `count` receipts with their ids, newest first.
+    async fn recent(&self, count: usize) -> Result<Vec<(String, Vec<u8>)>, Unrecorded>;
 }
 
-/// Why a receipt was not kept or not found.
+/// Why a receipt could not be kept or read.
 #[derive(Debug, thiserror::Error)]
-pub enum Unrecorded {
-    /// The store failed.
-    #[error("the store of receipts failed")]
-    Failed(#[source] Cause),
-}
+#[error("the ledger could not be read or written")]
+pub struct Unrecorded(#[source] pub Cause);

@@ -7,6 +7,7 @@
 
 mod support;
 
+mod ask;
 mod inference;
 mod models;
 mod parse;

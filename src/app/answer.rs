@@ -47,7 +47,7 @@ pub async fn answer(
     messenger: &dyn Messenger,
 ) -> Result<Receipt, Unanswered> {
     let receipt = compose(desk, asked, messenger).await?;
-    let bytes = serde_json::to_vec(&receipt).map_err(|e| Unrecorded::Failed(e.into()))?;
+    let bytes = serde_json::to_vec(&receipt).map_err(|e| Unrecorded(e.into()))?;
     desk.ledger.record(&receipt.id, &bytes).await?;
     Ok(receipt)
 }

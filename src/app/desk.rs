@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::ingest::Shelving;
+use crate::domain::chunk::ChunkRules;
 use crate::domain::language::Language;
 use crate::domain::prompt::Template;
 use crate::domain::reading::Limits;
@@ -20,6 +22,19 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     pub prompts: Prompts,
     pub rules: Rules,
+    /// How new documents are cut.
+    pub chunks: ChunkRules,
+}
+
+impl Desk {
+    /// What documents are shelved with at this desk.
+    pub fn shelving(&self) -> Shelving {
+        Shelving {
+            library: Arc::clone(&self.library),
+            embedder: Arc::clone(&self.embedder),
+            chunks: self.chunks,
+        }
+    }
 }
 
 /// The work orders for an answer, by the language of the question.
