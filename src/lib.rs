@@ -8,6 +8,7 @@ pub mod domain;
 pub mod ports;
 pub mod app;
 pub mod adapters;
+pub mod processor;
 pub mod settings;
 pub mod wiring;
 pub mod cli;

@@ -57,6 +57,7 @@ pub enum Unembedded {
 
 /// What a chat model wrote, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the tokens that were written")]
 pub struct Written {
     /// The text, without special tokens.
     pub text: String,
@@ -65,7 +66,7 @@ pub struct Written {
     /// Length of the prompt in tokens, where the model tells.
     pub prompt_tokens: usize,
     /// Length of the text in tokens, where the model tells.
-    pub answer_tokens: usize,
+    pub written_tokens: usize,
 }
 
 /// Writes drafts. A draft is never sent; see `domain::grounding`.
@@ -73,6 +74,8 @@ pub struct Written {
 pub trait ChatModel: Send + Sync {
     /// Name and digest of the weights, for the receipt.
     fn identity(&self) -> ModelIdentity;
+    /// Length of `text` in its own tokens.
+    fn tokens(&self, text: &str) -> usize;
     /// Writes an answer to `prompt`. Each piece of text goes to `pieces` as it comes; a reader
     /// that is slow or gone delays nobody. Dropping the future cancels the request.
     async fn write(

@@ -91,7 +91,11 @@ pub enum Unset {
     #[error("{place} has a slip: {slip}")]
     Slip { place: String, slip: String },
     #[error("{place}: there is no key `{key}`{hint}; deploy/saseo.toml shows every key")]
-    UnknownKey { place: String, key: String, hint: String },
+    UnknownKey {
+        place: String,
+        key: String,
+        hint: String,
+    },
     #[error("no home folder is known, so name the folders with --data and --models")]
     NoHome,
 }
@@ -111,13 +115,25 @@ impl Settings {
     pub fn read(file: Option<&Path>, environment: &Environment) -> Result<Self, Unset> {
         let mut table = defaults()?;
         if let Some(path) = file {
-            let unreadable = |source| Unset::Unreadable { path: path.to_owned(), source };
+            let unreadable = |source| Unset::Unreadable {
+                path: path.to_owned(),
+                source,
+            };
             let text = std::fs::read_to_string(path).map_err(unreadable)?;
             let place = path.display().to_string();
-            let ours: Table = text
-                .parse()
-                .map_err(|slip: toml::de::Error| Unset::Slip { place: place.clone(), slip: slip.to_string() })?;
-            lay_over(&mut table, ours, &mut Overlay { place, text: &text, path: Vec::new() })?;
+            let ours: Table = text.parse().map_err(|slip: toml::de::Error| Unset::Slip {
+                place: place.clone(),
+                slip: slip.to_string(),
+            })?;
+            lay_over(
+                &mut table,
+                ours,
+                &mut Overlay {
+                    place,
+                    text: &text,
+                    path: Vec::new(),
+                },
+            )?;
         }
         for (key, value) in environment {
             if let Some(path) = key.strip_prefix("SASEO__") {
@@ -125,8 +141,13 @@ impl Settings {
             }
         }
         let mut settings: Self = table.try_into().map_err(|slip: toml::de::Error| {
-            let place = file.map_or("the environment".to_owned(), |path| path.display().to_string());
-            Unset::Slip { place, slip: slip.to_string().trim().to_owned() }
+            let place = file.map_or("the environment".to_owned(), |path| {
+                path.display().to_string()
+            });
+            Unset::Slip {
+                place,
+                slip: slip.to_string().trim().to_owned(),
+            }
         })?;
         settings.folders.fill(environment)?;
         Ok(settings)
@@ -134,15 +155,22 @@ impl Settings {
 }
 
 fn defaults() -> Result<Table, Unset> {
-    DEFAULTS.parse().map_err(|slip: toml::de::Error| Unset::Slip {
-        place: "deploy/saseo.toml".to_owned(),
-        slip: slip.to_string(),
-    })
+    DEFAULTS
+        .parse()
+        .map_err(|slip: toml::de::Error| Unset::Slip {
+            place: "deploy/saseo.toml".to_owned(),
+            slip: slip.to_string(),
+        })
 }
 
 impl Folders {
     fn fill(&mut self, environment: &Environment) -> Result<(), Unset> {
-        let home = || environment.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        let home = || {
+            environment
+                .get("HOME")
+                .filter(|home| !home.is_empty())
+                .map(PathBuf::from)
+        };
         let base = |variable: &str, below: &str| {
             environment
                 .get(variable)
@@ -155,7 +183,9 @@ impl Folders {
             self.data = base("XDG_DATA_HOME", ".local/share")?.join("saseo");
         }
         if self.models.as_os_str().is_empty() {
-            self.models = base("XDG_CACHE_HOME", ".cache")?.join("saseo").join("models");
+            self.models = base("XDG_CACHE_HOME", ".cache")?
+                .join("saseo")
+                .join("models");
         }
         Ok(())
     }
@@ -171,7 +201,10 @@ struct Overlay<'a> {
 impl Overlay<'_> {
     fn unknown(&self, key: &str, known: &Table) -> Unset {
         let line = self.text.lines().position(|line| {
-            line.trim_start().trim_start_matches('[').trim_start().starts_with(key)
+            line.trim_start()
+                .trim_start_matches('[')
+                .trim_start()
+                .starts_with(key)
         });
         let place = match line {
             Some(at) => format!("{} line {}", self.place, at + 1),
@@ -179,7 +212,11 @@ impl Overlay<'_> {
         };
         let mut path = self.path.clone();
         path.push(key.to_owned());
-        Unset::UnknownKey { place, key: path.join("."), hint: hint(key, known) }
+        Unset::UnknownKey {
+            place,
+            key: path.join("."),
+            hint: hint(key, known),
+        }
     }
 }
 
@@ -200,33 +237,43 @@ fn lay_over(base: &mut Table, over: Table, from: &mut Overlay<'_>) -> Result<(),
 
 fn set_from_environment(table: &mut Table, path: &str, raw: &str) -> Result<(), Unset> {
     let place = || format!("the environment variable SASEO__{path}");
-    let keys: Vec<String> =
-        path.split("__").map(|part| part.to_lowercase().replace('_', "-")).collect();
+    let keys: Vec<String> = path
+        .split("__")
+        .map(|part| part.to_lowercase().replace('_', "-"))
+        .collect();
+    let unknown = |hint| Unset::UnknownKey {
+        place: place(),
+        key: keys.join("."),
+        hint,
+    };
+    let Some((last, tables)) = keys.split_last() else {
+        return Ok(());
+    };
     let mut at = table;
-    for (depth, key) in keys.iter().enumerate() {
+    for key in tables {
         let hint = hint(key, at);
-        let Some(slot) = at.get_mut(key) else {
-            return Err(Unset::UnknownKey { place: place(), key: keys.join("."), hint });
+        at = match at.get_mut(key) {
+            Some(Value::Table(inner)) => inner,
+            _ => return Err(unknown(hint)),
         };
-        match slot {
-            Value::Table(inner) if depth + 1 < keys.len() => at = inner,
-            Value::Table(_) => return Err(Unset::UnknownKey { place: place(), key: keys.join("."), hint }),
-            Value::String(text) => {
-                raw.clone_into(text);
-                return Ok(());
-            },
-            other => {
-                let parsed: Table = format!("value = {raw}")
-                    .parse()
-                    .map_err(|_| Unset::Slip { place: place(), slip: format!("{raw:?} is not a value") })?;
-                if let Some(value) = parsed.get("value") {
-                    *other = value.clone();
-                }
-                return Ok(());
-            },
-        }
     }
-    Ok(())
+    let hint = hint(last, at);
+    match at.get_mut(last) {
+        None | Some(Value::Table(_)) => Err(unknown(hint)),
+        Some(Value::String(text)) => {
+            raw.clone_into(text);
+            Ok(())
+        },
+        Some(other) => {
+            let slip = || Unset::Slip {
+                place: place(),
+                slip: format!("{raw:?} is not a value"),
+            };
+            let parsed: Table = format!("value = {raw}").parse().map_err(|_| slip())?;
+            *other = parsed.get("value").ok_or_else(slip)?.clone();
+            Ok(())
+        },
+    }
 }
 
 /// The nearest key that exists, if it is near.
@@ -247,16 +294,28 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
         let mut all: Environment = [("HOME".to_owned(), "/home/kim".to_owned())].into();
-        all.extend(environment.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        Settings::read(Some(file.path()), &all)
-            .map_err(|slip| slip.to_string().replace(&file.path().display().to_string(), "FILE"))
+        all.extend(
+            environment
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned())),
+        );
+        Settings::read(Some(file.path()), &all).map_err(|slip| {
+            slip.to_string()
+                .replace(&file.path().display().to_string(), "FILE")
+        })
     }
 
     #[test]
     fn the_shipped_file_has_every_key_and_its_defaults_hold() {
         let settings = read("", &[]).unwrap();
-        assert_eq!(settings.folders.data, Path::new("/home/kim/.local/share/saseo"));
-        assert_eq!(settings.folders.models, Path::new("/home/kim/.cache/saseo/models"));
+        assert_eq!(
+            settings.folders.data,
+            Path::new("/home/kim/.local/share/saseo")
+        );
+        assert_eq!(
+            settings.folders.models,
+            Path::new("/home/kim/.cache/saseo/models")
+        );
         assert_eq!(settings.answer.passages.get(), 8);
     }
 
@@ -284,8 +343,16 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_kind_is_an_error() {
-        assert!(read("[answer]\nsentences = 0\n", &[]).unwrap_err().contains("nonzero"));
+        assert!(
+            read("[answer]\nsentences = 0\n", &[])
+                .unwrap_err()
+                .contains("nonzero")
+        );
         assert!(read("[answer]\nsentences = \"two\"\n", &[]).is_err());
-        assert!(read("[answer\n", &[]).unwrap_err().starts_with("FILE has a slip"));
+        assert!(
+            read("[answer\n", &[])
+                .unwrap_err()
+                .starts_with("FILE has a slip")
+        );
     }
 }

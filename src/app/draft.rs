@@ -124,7 +124,7 @@ async fn write(
         },
         sampling: desk.rules.sampling,
         prompt_tokens: written.prompt_tokens,
-        written_tokens: written.answer_tokens,
+        written_tokens: written.written_tokens,
         ended: written.ended,
         kept: claims.len(),
         dropped,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{FAILURE, ScopeArgs, because, console};
+use super::{FAILURE, Form, FormArgs, ScopeArgs, because, console};
 use crate::app::answer::{Asked, answer};
 use crate::app::desk::Desk;
 use crate::app::replay::Silent;
@@ -26,9 +26,8 @@ pub(super) struct Ask {
     /// The question.
     #[arg(required_unless_present = "stdin", value_name = "TEXT")]
     question: Vec<String>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: FormArgs,
     /// Read questions from standard input, one per line; one JSON object per line comes out.
     #[arg(long, requires = "json", conflicts_with = "question")]
     stdin: bool,
@@ -43,10 +42,14 @@ impl Ask {
         }
         let question = match QuestionText::new(&self.question.join(" ")) {
             Ok(question) => question,
-            Err(unaskable) => return Ok(wrong_use(&unaskable.to_string(), self.json)),
+            Err(unaskable) => return Ok(wrong_use(&unaskable.to_string(), self.form.form())),
         };
-        let asked = Asked { question, said: Vec::new(), scope: self.scope.scope() };
-        if self.json {
+        let asked = Asked {
+            question,
+            said: Vec::new(),
+            scope: self.scope.scope(),
+        };
+        if self.form.form() == Form::Json {
             return Ok(print_json(json_of(settings, &asked).await));
         }
         let desk = wiring::desk(&settings).await?;
@@ -57,14 +60,7 @@ impl Ask {
     async fn answer_lines(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let desk = wiring::desk(&settings).await?;
         let mut code = ExitCode::SUCCESS;
-        let (lines, mut waiting) = tokio::sync::mpsc::channel(1);
-        std::thread::spawn(move || {
-            for line in std::io::stdin().lock().lines() {
-                if lines.blocking_send(line).is_err() {
-                    break;
-                }
-            }
-        });
+        let mut waiting = standard_input();
         while let Some(line) = waiting.recv().await {
             let object = self.answer_line(&desk, &line?).await;
             if object.get("status") == Some(&json!("failed")) {
@@ -77,7 +73,11 @@ impl Ask {
 
     async fn answer_line(&self, desk: &Desk, line: &str) -> Value {
         let asked = match QuestionText::new(line) {
-            Ok(question) => Asked { question, said: Vec::new(), scope: self.scope.scope() },
+            Ok(question) => Asked {
+                question,
+                said: Vec::new(),
+                scope: self.scope.scope(),
+            },
             Err(unaskable) => return failure(&unaskable.to_string()),
         };
         match answer(desk, &asked, &Silent).await {
@@ -87,8 +87,21 @@ impl Ask {
     }
 }
 
-fn wrong_use(why: &str, json: bool) -> ExitCode {
-    if json {
+/// The lines of standard input, as they come; reading them must not hold up anything else.
+fn standard_input() -> tokio::sync::mpsc::Receiver<std::io::Result<String>> {
+    let (lines, waiting) = tokio::sync::mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut all = std::io::stdin().lock().lines();
+        while all
+            .next()
+            .is_some_and(|line| lines.blocking_send(line).is_ok())
+        {}
+    });
+    waiting
+}
+
+fn wrong_use(why: &str, form: Form) -> ExitCode {
+    if form == Form::Json {
         console::json(&failure(why));
     } else {
         console::tell(&format!("{} {why}", console::red("error:")));
@@ -123,30 +136,37 @@ fn failure(why: &str) -> Value {
 pub(super) fn object(receipt: &Receipt, desk: &Desk) -> Value {
     let language = render::language(&receipt.outcome);
     let prompt = desk.prompts.for_language(language).digest();
-    let mut object = json!({
+    let mut citations = Vec::new();
+    let (mut manner, mut nearest) = (None, None);
+    match &receipt.outcome {
+        Outcome::Answered(answer) => {
+            manner = Some(answer.manner);
+            citations = answer.citations.iter().map(citation).collect();
+        },
+        Outcome::Declined(declined) => nearest = Some(&declined.nearest),
+    }
+    json!({
         "status": status(&receipt.outcome),
         "text": render::text(&receipt.outcome),
         "language": language,
-        "citations": [],
+        "manner": manner,
+        "citations": citations,
+        "nearest": nearest,
         "confidence": receipt.confidence,
         "revision": receipt.revision,
         "model": desk.chat.identity().digest,
         "prompt": prompt,
         "receipt": receipt.id,
         "millis": millis(receipt),
-    });
-    match &receipt.outcome {
-        Outcome::Answered(answer) => {
-            object["manner"] = json!(answer.manner);
-            object["citations"] = answer.citations.iter().map(citation).collect();
-        },
-        Outcome::Declined(declined) => object["nearest"] = json!(declined.nearest),
-    }
-    object
+    })
 }
 
 fn millis(receipt: &Receipt) -> Value {
-    let Millis { sources, first_token, total } = receipt.millis;
+    let Millis {
+        sources,
+        first_token,
+        total,
+    } = receipt.millis;
     json!({ "sources": sources, "first_token": first_token, "total": total })
 }
 
@@ -227,9 +247,15 @@ impl Chat {
             if line.trim() == "/quit" {
                 break;
             }
-            let Ok(question) = QuestionText::new(&line) else { continue };
+            let Ok(question) = QuestionText::new(&line) else {
+                continue;
+            };
             drop(editor.add_history_entry(line.as_str()));
-            let asked = Asked { question, said: said.clone(), scope: self.scope.scope() };
+            let asked = Asked {
+                question,
+                said: said.clone(),
+                scope: self.scope.scope(),
+            };
             match reply(&desk, &asked).await {
                 Ok(receipt) => remember(&mut said, &receipt),
                 Err(error) => {

@@ -14,13 +14,11 @@ use crate::domain::render::Words;
 use crate::ports::Messenger;
 
 /// A line of the result.
-#[expect(clippy::print_stdout, reason = "this is the console")]
 pub fn say(text: &str) {
     anstream::println!("{text}");
 }
 
 /// A line about what is going on.
-#[expect(clippy::print_stderr, reason = "this is the console")]
 pub fn tell(text: &str) {
     anstream::eprintln!("{text}");
 }
@@ -65,14 +63,19 @@ pub fn watched() -> bool {
 pub fn bar(what: &str, all: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {bar:30} {human_pos}/{human_len} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(all).with_style(style).with_message(what.to_owned())
+    ProgressBar::new(all)
+        .with_style(style)
+        .with_message(what.to_owned())
 }
 
 /// A bar for `all` bytes.
 pub fn byte_bar(what: &str, all: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(all).with_style(style).with_message(what.to_owned())
+    let style =
+        ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(all)
+        .with_style(style)
+        .with_message(what.to_owned())
 }
 
 /// Shows an answer coming along on standard error, and takes it back when the final form is
@@ -84,7 +87,10 @@ pub struct Preview {
 
 impl Preview {
     pub fn new(words: &'static Words) -> Self {
-        Self { words, lines: Mutex::new(0) }
+        Self {
+            words,
+            lines: Mutex::new(0),
+        }
     }
 
     /// Clears what was shown.

@@ -15,18 +15,35 @@ const MANUAL: &str = "saseo";
 
 /// What is asked, and what it shows. A follow-up sees the question before it.
 const QUESTIONS: [(&str, &str, bool); 5] = [
-    ("an English question", "Where does saseo keep the register, and what is a revision?", false),
-    ("a Korean question", "모델은 새로 추가한 문서를 학습하나요?", false),
-    ("a Korean question that only an English page answers", "종료 코드 2는 무슨 뜻이야?", false),
+    (
+        "an English question",
+        "Where does saseo keep the register, and what is a revision?",
+        false,
+    ),
+    (
+        "a Korean question",
+        "모델은 새로 추가한 문서를 학습하나요?",
+        false,
+    ),
+    (
+        "a Korean question that only an English page answers",
+        "종료 코드 2는 무슨 뜻이야?",
+        false,
+    ),
     ("a follow-up to it", "그럼 1은?", true),
-    ("a question that no page answers", "What is the wifi password of the Busan office?", false),
+    (
+        "a question that no page answers",
+        "What is the wifi password of the Busan office?",
+        false,
+    ),
 ];
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let collection = CollectionName::new(MANUAL)?;
     let desk = wiring::desk(&settings).await?;
     console::tell(&console::bold("Opening the library: saseo's own manual"));
-    let shelved = library::shelve(&settings, &desk, wiring::manual(&collection)?, "demo").await?;
+    let shelved =
+        library::shelve(&desk.shelving(), wiring::manual(&collection)?, "demo").await?;
     console::tell(&format!(
         "{} pages added, {} changed, {} as they were; the library stands at {}.\n",
         shelved.added.len(),
@@ -34,7 +51,10 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         shelved.unchanged.len(),
         shelved.revision,
     ));
-    let scope = Scope { as_of: None, collections: vec![collection] };
+    let scope = Scope {
+        as_of: None,
+        collections: vec![collection],
+    };
     let mut said: Vec<Turn> = Vec::new();
     for (what, question, follows) in QUESTIONS {
         if !follows {
@@ -43,7 +63,11 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         console::say(&console::dim(&format!("— {what}")));
         console::say(&console::bold(&format!("> {question}")));
         let question = QuestionText::new(question)?;
-        let asked = Asked { question, said: said.clone(), scope: scope.clone() };
+        let asked = Asked {
+            question,
+            said: said.clone(),
+            scope: scope.clone(),
+        };
         let receipt = ask::reply(&desk, &asked).await?;
         ask::remember(&mut said, &receipt);
         console::say("");

@@ -13,9 +13,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
 use crate::domain::passage::Scope;
 use crate::domain::revision::Revision;
+use crate::processor;
 use crate::settings::{Environment, Settings, environment};
 
 /// Right use that went wrong.
@@ -27,14 +29,14 @@ const WRONG_USE: u8 = 2;
 #[derive(Debug, Parser)]
 #[command(name = "saseo", version, about, max_term_width = 100)]
 struct Command {
-    /// The settings file; deploy/saseo.toml shows every key with its default.
-    #[arg(long, global = true, env = "SASEO_SETTINGS", value_name = "FILE")]
+    /// The settings file (or SASEO_SETTINGS); deploy/saseo.toml shows every key.
+    #[arg(long, global = true, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The data folder: documents, register, index, receipts.
-    #[arg(long, global = true, env = "SASEO_DATA", value_name = "DIR")]
+    /// The data folder (or SASEO_DATA): documents, register, index, receipts.
+    #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The models folder, shared by all data folders.
-    #[arg(long, global = true, env = "SASEO_MODELS", value_name = "DIR")]
+    /// The models folder (or SASEO_MODELS), shared by all data folders.
+    #[arg(long, global = true, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Say more of what is going on; twice, still more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -72,6 +74,28 @@ enum Task {
     ParseChild,
 }
 
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// For a person.
+    Plain,
+    /// For a program.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct FormArgs {
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl FormArgs {
+    fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Plain }
+    }
+}
+
 /// Which part of the library to look at.
 #[derive(Clone, Debug, Args)]
 struct ScopeArgs {
@@ -85,7 +109,10 @@ struct ScopeArgs {
 
 impl ScopeArgs {
     fn scope(&self) -> Scope {
-        Scope { as_of: self.as_of, collections: self.collection.clone() }
+        Scope {
+            as_of: self.as_of,
+            collections: self.collection.clone(),
+        }
     }
 }
 
@@ -95,21 +122,32 @@ fn collection(raw: &str) -> Result<CollectionName, String> {
 
 fn revision(raw: &str) -> Result<Revision, String> {
     let digits = raw.trim_start_matches('r');
-    digits.parse().map(Revision).map_err(|_| "a revision is a number such as 42 or r42".to_owned())
+    digits
+        .parse()
+        .map(Revision)
+        .map_err(|_| "a revision is a number such as 42 or r42".to_owned())
 }
 
 /// Reads the arguments and does what they say.
 pub fn run() -> ExitCode {
+    if let Some(lacking) = processor::lacking() {
+        console::tell(&format!("{} {lacking}", console::red("error:")));
+        return FAILURE.into();
+    }
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) => {
             let wrong = error.use_stderr();
             drop(error.print());
-            return if wrong { WRONG_USE.into() } else { ExitCode::SUCCESS };
+            return if wrong {
+                WRONG_USE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
         },
     };
     if matches!(command.task, Task::ParseChild) {
-        return crate::adapters::parse::child_main();
+        return child_main(std::io::stdin().lock(), std::io::stdout().lock());
     }
     let environment = environment();
     listen_in(command.verbose, &environment);
@@ -126,18 +164,25 @@ fn settings(
     command: &Command,
     environment: &Environment,
 ) -> Result<Settings, crate::settings::Unset> {
-    let mut settings = Settings::read(command.settings.as_deref(), environment)?;
-    if let Some(data) = &command.data {
-        settings.folders.data.clone_from(data);
+    let named = |option: &Option<PathBuf>, variable: &str| {
+        option.clone().or_else(|| environment.get(variable).map(PathBuf::from))
+    };
+    let file = named(&command.settings, "SASEO_SETTINGS");
+    let mut settings = Settings::read(file.as_deref(), environment)?;
+    if let Some(folder) = named(&command.data, "SASEO_DATA") {
+        settings.folders.data = folder;
     }
-    if let Some(models) = &command.models {
-        settings.folders.models.clone_from(models);
+    if let Some(folder) = named(&command.models, "SASEO_MODELS") {
+        settings.folders.models = folder;
     }
     Ok(settings)
 }
 
 fn start(task: Task, settings: Settings) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error)),
     };
@@ -160,7 +205,7 @@ async fn carry_out(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
         Task::Models { task } => task.run(settings).await,
         Task::Receipt(show) => show.run(settings).await,
         Task::Replay(replay) => replay.run(settings).await,
-        Task::ParseChild => Ok(crate::adapters::parse::child_main()),
+        Task::ParseChild => Ok(WRONG_USE.into()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `saseo models`: pull, verify, list.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
@@ -7,10 +8,11 @@ use clap::Subcommand;
 use indicatif::{HumanBytes, ProgressBar};
 use serde_json::json;
 
-use super::{FAILURE, console};
+use super::{FAILURE, Form, FormArgs, console};
+use crate::adapters::models::manifest::{Manifest, Role};
 use crate::adapters::models::progress::{Outcome, Progress, Step};
-use crate::adapters::models::verify::{self, Listed, State};
 use crate::adapters::models::pull::pull;
+use crate::adapters::models::verify::{self, Listed, State};
 use crate::settings::{Settings, environment};
 use crate::wiring;
 
@@ -22,9 +24,8 @@ pub(super) enum Task {
     Verify,
     /// List the models and their files.
     List {
-        /// Print one JSON object.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: FormArgs,
     },
 }
 
@@ -33,41 +34,47 @@ impl Task {
         let manifest = wiring::manifest(&settings)?;
         let root = &settings.folders.models;
         match self {
-            Self::Pull => {
-                let origins = wiring::origins(&environment())?;
-                let pulled = pull(&manifest, root, &origins, Arc::new(Bars::default())).await?;
-                let bytes = pulled.iter().map(|file| file.bytes).sum();
-                console::tell(&format!(
-                    "{} {} files, {}, in {}",
-                    console::green("models are in place:"),
-                    pulled.len(),
-                    HumanBytes(bytes),
-                    root.display(),
-                ));
-                Ok(ExitCode::SUCCESS)
-            },
-            Self::Verify => {
-                let verified = verify::verify(&manifest, root)?;
-                for role in wiring::ROLES {
-                    for file in verified.files(role) {
-                        let path = file.path().display();
-                        console::say(&format!("{}  {}  {path}", console::green("ok"), file.digest()));
-                    }
-                }
-                Ok(ExitCode::SUCCESS)
-            },
-            Self::List { json } => {
-                let rows = verify::list(&manifest, root)?;
-                let faulty = rows.iter().any(|row| matches!(row.state, State::Faulty(_)));
-                if json {
-                    console::json(&json!({ "models": rows.iter().map(object).collect::<Vec<_>>() }));
-                } else {
-                    rows.iter().for_each(show);
-                }
-                Ok(if faulty { FAILURE.into() } else { ExitCode::SUCCESS })
-            },
+            Self::Pull => get(&manifest, root).await,
+            Self::Verify => check(&manifest, root),
+            Self::List { form } => list(&manifest, root, form.form()),
         }
     }
+}
+
+async fn get(manifest: &Manifest, root: &Path) -> anyhow::Result<ExitCode> {
+    let origins = wiring::origins(&environment())?;
+    let pulled = pull(manifest, root, &origins, Arc::new(Bars::default())).await?;
+    let bytes = HumanBytes(pulled.iter().map(|file| file.bytes).sum());
+    let (count, place) = (pulled.len(), root.display());
+    let done = console::green("models are in place:");
+    console::tell(&format!("{done} {count} files, {bytes}, in {place}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(manifest: &Manifest, root: &Path) -> anyhow::Result<ExitCode> {
+    let verified = verify::verify(manifest, root)?;
+    for file in Role::ALL.into_iter().flat_map(|role| verified.files(role)) {
+        let (digest, path) = (file.digest(), file.path().display());
+        console::say(&format!("{}  {digest}  {path}", console::green("ok")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(manifest: &Manifest, root: &Path, form: Form) -> anyhow::Result<ExitCode> {
+    let rows = verify::list(manifest, root)?;
+    match form {
+        Form::Json => {
+            let rows: Vec<_> = rows.iter().map(object).collect();
+            console::json(&json!({ "models": rows }));
+        },
+        Form::Plain => rows.iter().for_each(show),
+    }
+    let faulty = rows.iter().any(|row| matches!(row.state, State::Faulty(_)));
+    Ok(if faulty {
+        FAILURE.into()
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn show(row: &Listed) {
@@ -76,11 +83,13 @@ fn show(row: &Listed) {
         State::Faulty(fault) => console::red(&fault.to_string()),
         State::Elsewhere => "elsewhere".to_owned(),
     };
-    let size = row.bytes.map_or_else(String::new, |bytes| HumanBytes(bytes).to_string());
+    let size = row
+        .bytes
+        .map_or_else(String::new, |bytes| HumanBytes(bytes).to_string());
     let licence = row.licence.as_deref().unwrap_or("licence unknown");
     console::say(&format!(
         "{:<10} {}  {}  {size}  {licence}  {state}",
-        row.role.name(),
+        row.role.to_string(),
         row.model,
         row.file,
     ));
@@ -106,7 +115,7 @@ fn object(row: &Listed) -> serde_json::Value {
 /// Shows a pull: a bar on a terminal, a line per step elsewhere.
 #[derive(Default)]
 struct Bars {
-    bar: Mutex<Option<ProgressBar>>,
+    gauge: Mutex<Option<ProgressBar>>,
 }
 
 impl Progress for Bars {
@@ -126,11 +135,11 @@ impl Progress for Bars {
     }
 
     fn advances(&self, done: u64, total: Option<u64>) {
-        if let Ok(bar) = self.bar.lock()
-            && let Some(bar) = bar.as_ref()
+        if let Ok(gauge) = self.gauge.lock()
+            && let Some(gauge) = gauge.as_ref()
         {
-            bar.set_length(total.unwrap_or(done));
-            bar.set_position(done);
+            gauge.set_length(total.unwrap_or(done));
+            gauge.set_position(done);
         }
     }
 
@@ -146,11 +155,11 @@ impl Progress for Bars {
 
 impl Bars {
     fn replace(&self, next: Option<ProgressBar>) {
-        if let Ok(mut bar) = self.bar.lock() {
-            if let Some(old) = bar.take() {
+        if let Ok(mut gauge) = self.gauge.lock() {
+            if let Some(old) = gauge.take() {
                 old.finish_and_clear();
             }
-            *bar = next;
+            *gauge = next;
         }
     }
 }

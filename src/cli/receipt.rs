@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use super::{FAILURE, ask, console};
+use super::{FAILURE, Form, FormArgs, ask, console};
 use crate::app::replay::{self, Replayed};
-use crate::domain::receipt::Receipt;
+use crate::domain::receipt::{DraftRecord, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
 use crate::wiring;
@@ -16,16 +16,15 @@ use crate::wiring;
 pub(super) struct Show {
     /// The receipt's id, as printed below an answer.
     id: String,
-    /// Print the whole receipt as one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 impl Show {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let store = wiring::store(&settings).await?;
-        let receipt = replay::receipt(&*store.ledger, &self.id).await?;
-        if self.json {
+        let shelves = wiring::shelves(&settings).await?;
+        let receipt = replay::receipt(&*shelves.ledger, &self.id).await?;
+        if self.form.form() == Form::Json {
             console::json(&serde_json::to_value(&receipt)?);
         } else {
             show(&receipt);
@@ -35,7 +34,6 @@ impl Show {
 }
 
 fn show(receipt: &Receipt) {
-    let row = |name: &str, value: &str| console::say(&format!("{name:<12} {value}"));
     row("receipt", &receipt.id);
     row("at", &receipt.at.to_rfc3339());
     row("question", receipt.question.as_str());
@@ -49,15 +47,7 @@ fn show(receipt: &Receipt) {
             &format!("{:.3}  {}  {place}", passage.scores.fused, passage.uri),
         );
     }
-    if let Some(draft) = &receipt.draft {
-        row("model", &format!("{} {}", draft.model.name, draft.model.digest));
-        let prompt = &draft.prompt;
-        row("prompt", &format!("{} {} {}", prompt.name, prompt.version, prompt.digest));
-        let sampling = draft.sampling;
-        row("sampling", &format!("temperature {} seed {}", sampling.temperature, sampling.seed));
-        row("tokens", &format!("{} read, {} written", draft.prompt_tokens, draft.written_tokens));
-        row("sentences", &format!("{} kept, {} dropped", draft.kept, draft.dropped.len()));
-    }
+    receipt.draft.iter().for_each(show_draft);
     let millis = receipt.millis;
     let times = [millis.sources, millis.first_token, millis.total];
     row("millis", &format!("{times:?} to sources, first words, end"));
@@ -65,14 +55,47 @@ fn show(receipt: &Receipt) {
     ask::print(receipt);
 }
 
+fn show_draft(draft: &DraftRecord) {
+    let (prompt, sampling) = (&draft.prompt, draft.sampling);
+    row(
+        "model",
+        &format!("{} {}", draft.model.name, draft.model.digest),
+    );
+    row(
+        "prompt",
+        &format!("{} {} {}", prompt.name, prompt.version, prompt.digest),
+    );
+    row(
+        "sampling",
+        &format!(
+            "temperature {} seed {}",
+            sampling.temperature, sampling.seed
+        ),
+    );
+    row(
+        "tokens",
+        &format!(
+            "{} read, {} written",
+            draft.prompt_tokens, draft.written_tokens
+        ),
+    );
+    row(
+        "sentences",
+        &format!("{} kept, {} dropped", draft.kept, draft.dropped.len()),
+    );
+}
+
+fn row(name: &str, value: &str) {
+    console::say(&format!("{name:<12} {value}"));
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Replay {
     /// The receipts' ids.
     #[arg(required = true)]
     ids: Vec<String>,
-    /// Print one JSON object per receipt.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    form: FormArgs,
 }
 
 impl Replay {
@@ -84,12 +107,14 @@ impl Replay {
             let (same, words) = match replay::replay(&desk, &kept).await? {
                 Replayed::Same => (true, "identical, byte for byte".to_owned()),
                 Replayed::Changed(what) => (false, format!("{what} has changed since")),
-                Replayed::Different(now) => (false, format!("now answered: {}", render::text(&now))),
+                Replayed::Different(now) => {
+                    (false, format!("now answered: {}", render::text(&now)))
+                },
             };
             if !same {
                 code = FAILURE.into();
             }
-            if self.json {
+            if self.form.form() == Form::Json {
                 console::json(&json!({ "receipt": id, "identical": same, "text": words }));
             } else {
                 console::say(&format!("{id}  {words}"));

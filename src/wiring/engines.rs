@@ -17,9 +17,7 @@ use crate::adapters::models::manifest::{
     ChatEngine, EmbeddingEngine, EmbeddingSpec, Endpoint, Role,
 };
 use crate::adapters::models::verify::Verified;
-use crate::ports::{
-    ChatModel, Embedder, Message, ModelIdentity, Sampling, Unwritten, Written,
-};
+use crate::ports::{ChatModel, Embedder, Message, ModelIdentity, Sampling, Unwritten, Written};
 use crate::settings::{Environment, environment};
 
 /// The embedder of the manifest, ready.
@@ -34,7 +32,9 @@ pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embe
                 deadline: EMBEDDING_DEADLINE,
             };
             let opened = OpenAiEmbedder::open(served, settings).await;
-            Ok(Arc::new(opened.with_context(|| format!("the embedding endpoint {}", endpoint.url))?))
+            Ok(Arc::new(opened.with_context(|| {
+                format!("the embedding endpoint {}", endpoint.url)
+            })?))
         },
         EmbeddingEngine::E5(_) | EmbeddingEngine::Folder(_) | EmbeddingEngine::Hub(_) => {
             local::embedder(verified).await
@@ -58,12 +58,21 @@ fn served(endpoint: &Endpoint, environment: &Environment) -> anyhow::Result<Serv
         Some(name) => Some(
             environment
                 .get(name)
-                .with_context(|| format!("the key for {} is read from {name}, which is not set", endpoint.url))?
+                .with_context(|| {
+                    format!(
+                        "the key for {} is read from {name}, which is not set",
+                        endpoint.url
+                    )
+                })?
                 .clone()
                 .into(),
         ),
     };
-    Ok(Served { url: endpoint.url.clone(), model: endpoint.model.clone(), key })
+    Ok(Served {
+        url: endpoint.url.clone(),
+        model: endpoint.model.clone(),
+        key,
+    })
 }
 
 /// The chat model of the manifest. It loads while this returns; who asks it waits.
@@ -76,7 +85,11 @@ pub(super) fn chat(
     match &spec.engine {
         ChatEngine::Endpoint(endpoint) => {
             let served = served(endpoint, environment)?;
-            Ok(Arc::new(OpenAiChat::new(served, spec.context_window, deadlines)?))
+            Ok(Arc::new(OpenAiChat::new(
+                served,
+                spec.context_window,
+                deadlines,
+            )?))
         },
         ChatEngine::Gguf(_) | ChatEngine::Folder { .. } | ChatEngine::Hub { .. } => {
             local::chat(verified, deadlines)
@@ -109,7 +122,10 @@ impl Loading {
                 Err(broken) => Err(Arc::new(anyhow::Error::new(broken))),
             }
         };
-        Self { identity, loaded: loaded.boxed().shared() }
+        Self {
+            identity,
+            loaded: loaded.boxed().shared(),
+        }
     }
 }
 
@@ -117,6 +133,10 @@ impl Loading {
 impl ChatModel for Loading {
     fn identity(&self) -> ModelIdentity {
         self.identity.clone()
+    }
+
+    fn tokens(&self, text: &str) -> usize {
+        text.len()
     }
 
     async fn write(
@@ -139,8 +159,8 @@ mod local {
     //! Models that run in this process.
 
     use super::{
-        Arc, ChatEngine, ChatModel, Context as _, Deadlines, Embedder, EmbeddingEngine, Loading,
-        ModelIdentity, Role, Verified, prefixes,
+        Arc, ChatEngine, ChatModel, Context as _, Deadlines, Embedder, EmbeddingEngine,
+        Loading, ModelIdentity, Role, Verified, prefixes,
     };
     use crate::adapters::inference::bert::{BertEmbedder, BertSettings};
     use crate::adapters::inference::chat::{ChatSettings, LocalChat, Weights};
@@ -153,8 +173,7 @@ mod local {
 
     use super::{Arc, ChatModel, Deadlines, Embedder, Verified};
 
-    const NO_ENGINE: &str =
-        "this build of saseo has no inference engine: build it with the feature `mistralrs`, or name an endpoint in the manifest";
+    const NO_ENGINE: &str = "this build of saseo has no inference engine: build it with the feature `mistralrs`, or name an endpoint in the manifest";
 
     #[expect(clippy::unused_async, reason = "the same signature as with an engine")]
     pub(super) async fn embedder(_verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {

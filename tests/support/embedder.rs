@@ -51,7 +51,11 @@ impl WordHashes {
         for _ in 0..8 {
             hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = usize::try_from(hash >> 33).unwrap() % self.dimensions;
-            vector[at] += if hash & (1 << 32) == 0 { weight } else { -weight };
+            vector[at] += if hash & (1 << 32) == 0 {
+                weight
+            } else {
+                -weight
+            };
         }
     }
 }

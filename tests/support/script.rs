@@ -15,18 +15,28 @@ pub struct Script {
 
 impl Script {
     pub fn saying(text: &str) -> Self {
-        Self { text: Some(text.to_owned()), asked: Mutex::default() }
+        Self {
+            text: Some(text.to_owned()),
+            asked: Mutex::default(),
+        }
     }
 
     /// An engine that fails each time.
     pub fn broken() -> Self {
-        Self { text: None, asked: Mutex::default() }
+        Self {
+            text: None,
+            asked: Mutex::default(),
+        }
     }
 
     /// The prompts so far, as one text each.
     pub fn prompts(&self) -> Vec<String> {
         let whole = |prompt: &Vec<Message>| {
-            prompt.iter().map(|message| message.text.as_str()).collect::<Vec<_>>().join("\n")
+            prompt
+                .iter()
+                .map(|message| message.text.as_str())
+                .collect::<Vec<_>>()
+                .join("\n")
         };
         self.asked.lock().unwrap().iter().map(whole).collect()
     }
@@ -35,7 +45,14 @@ impl Script {
 #[async_trait]
 impl ChatModel for Script {
     fn identity(&self) -> ModelIdentity {
-        ModelIdentity { name: "script".into(), digest: Digest::of(b"script") }
+        ModelIdentity {
+            name: "script".into(),
+            digest: Digest::of(b"script"),
+        }
+    }
+
+    fn tokens(&self, text: &str) -> usize {
+        words(text)
     }
 
     async fn write(
@@ -56,7 +73,7 @@ impl ChatModel for Script {
             text: text.clone(),
             ended: Ended::Finished,
             prompt_tokens: prompt.iter().map(|message| words(&message.text)).sum(),
-            answer_tokens: words(text),
+            written_tokens: words(text),
         })
     }
 }

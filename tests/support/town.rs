@@ -47,7 +47,11 @@ impl Town {
             rules: rules(),
             chunks: ChunkRules::default(),
         };
-        Self { desk, script, _folder: folder }
+        Self {
+            desk,
+            script,
+            _folder: folder,
+        }
     }
 
     /// Puts a page on the shelf.
@@ -62,7 +66,9 @@ impl Town {
             modified: None,
             text: text.to_owned(),
         };
-        shelve(&self.desk.shelving(), vec![document], "test", &|_| {}).await.unwrap()
+        shelve(&self.desk.shelving(), vec![document], "test", &|_| {})
+            .await
+            .unwrap()
     }
 
     pub async fn ask(&self, question: &str) -> (Receipt, Seen) {
@@ -99,8 +105,10 @@ struct Notebook {
 
 impl Messenger for Notebook {
     fn sources(&self, passages: &[Passage]) {
-        self.seen.lock().unwrap().titles =
-            passages.iter().map(|passage| passage.title.clone()).collect();
+        self.seen.lock().unwrap().titles = passages
+            .iter()
+            .map(|passage| passage.title.clone())
+            .collect();
     }
 
     fn sentence(&self, text: &str) {
@@ -123,8 +131,15 @@ fn rules() -> Rules {
         floor: 0.0,
         passages_read: 4,
         lines_read: 20,
-        excerpts: Limits { most: 2, longest: 70 },
+        excerpts: Limits {
+            most: 2,
+            longest: 70,
+        },
         sentences: 2,
-        sampling: Sampling { temperature: 0.0, seed: 1, longest: 72 },
+        sampling: Sampling {
+            temperature: 0.0,
+            seed: 1,
+            longest: 72,
+        },
     }
 }

@@ -100,7 +100,9 @@ fn compact(
     let replaced = core.swap(next);
     indexing::retire(replaced)?;
     if !whole {
-        return Err(Trouble::Inconsistent("rows were lost while it was compacted"));
+        return Err(Trouble::Inconsistent(
+            "rows were lost while it was compacted",
+        ));
     }
     let forgotten = forget_texts(core, oldest)?;
     Ok(Compacted {

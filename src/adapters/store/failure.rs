@@ -65,7 +65,9 @@ pub enum Trouble {
     Held { folder: PathBuf },
     #[error("the embeddings do not fit the index: {0}; run `saseo library rebuild`")]
     Misfit(&'static str),
-    #[error("a chunk is too large for one row of the index; cut the document into smaller ones")]
+    #[error(
+        "a chunk is too large for one row of the index; cut the document into smaller ones"
+    )]
     Oversized,
     #[error("the embedding model failed while the index was made; try again")]
     Embedding(#[source] crate::ports::Unembedded),
@@ -75,7 +77,9 @@ pub enum Trouble {
     NotEmpty(u64),
     #[error("{} is not a library that saseo exported: {why}; export it again", path.display())]
     NotAnExport { path: PathBuf, why: String },
-    #[error("the disk has {free} MiB left, saseo wants {wanted} MiB before it writes; make room")]
+    #[error(
+        "the disk has {free} MiB left, saseo wants {wanted} MiB before it writes; make room"
+    )]
     DiskFull { free: u64, wanted: u64 },
     #[error("the store was stopped in the middle of its work; start saseo again")]
     Stopped,

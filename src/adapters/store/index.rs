@@ -376,7 +376,11 @@ fn scan_row(
     (key, vector): ([u8; 32], &[f32]),
 ) -> Result<Vec<u8>, Trouble> {
     let quantised = Quantised::of(vector);
-    let bytes: Vec<u8> = quantised.bytes.iter().map(|byte| byte.cast_unsigned()).collect();
+    let bytes: Vec<u8> = quantised
+        .bytes
+        .iter()
+        .map(|byte| byte.cast_unsigned())
+        .collect();
     let mut counts = BTreeMap::<u64, u16>::new();
     let mut length = 0_u32;
     for term in analysis::terms(indexed) {

@@ -75,7 +75,10 @@ impl Shelf {
         if receipt.len() > rows::LONGEST {
             return Err(Trouble::Oversized);
         }
-        let recording = self.recording.lock().unwrap_or_else(PoisonError::into_inner);
+        let recording = self
+            .recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let again = self.receipts.contains_key(id)?;
         let place = self.next_place()?;
         (&self.receipts, &self.order)

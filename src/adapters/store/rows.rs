@@ -186,7 +186,13 @@ mod tests {
     #[test]
     fn keys_sort_as_chunks_are_read() {
         let key = |document, ordinal| ChunkKey { document, ordinal };
-        let keys = [key(0, 0), key(0, 255), key(0, 256), key(1, 0), key(70_000, 3)];
+        let keys = [
+            key(0, 0),
+            key(0, 255),
+            key(0, 256),
+            key(1, 0),
+            key(70_000, 3),
+        ];
         assert!(keys.map(ChunkKey::bytes).is_sorted());
         for key in keys {
             assert_eq!(ChunkKey::read(&key.bytes()).unwrap(), key);

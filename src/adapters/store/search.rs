@@ -93,7 +93,9 @@ impl<'a> Shelf<'a> {
         let question = question.as_slice();
         let dimensions = self.snapshot.dimensions();
         if dimensions.is_some_and(|length| length != question.len()) {
-            return Err(Trouble::Misfit("the question's embedding has another length"));
+            return Err(Trouble::Misfit(
+                "the question's embedding has another length",
+            ));
         }
         let quantised = Quantised::of(question);
         let near = self.best(RESCORED, |best| {
@@ -169,11 +171,7 @@ impl<'a> Shelf<'a> {
     }
 
     /// The `keep` best of what `scan` offers, equal texts once.
-    fn best(
-        &self,
-        keep: usize,
-        scan: impl Fn(&mut Best<'a>),
-    ) -> Vec<Candidate<'a>> {
+    fn best(&self, keep: usize, scan: impl Fn(&mut Best<'a>)) -> Vec<Candidate<'a>> {
         let mut width = keep;
         loop {
             let mut best = Best::new(width);
@@ -351,7 +349,10 @@ fn wide(count: u64) -> f64 {
     count as f64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "scores are single precision"
+)]
 fn narrow(score: f64) -> f32 {
     score as f32
 }

@@ -103,8 +103,12 @@ impl Segment {
             matrix: [self.matrix.as_slice(), &later.matrix].concat(),
             ..Self::default()
         };
-        joined.holders.reserve_exact(self.holders.len() + later.holders.len());
-        joined.counts.reserve_exact(self.counts.len() + later.counts.len());
+        joined
+            .holders
+            .reserve_exact(self.holders.len() + later.holders.len());
+        joined
+            .counts
+            .reserve_exact(self.counts.len() + later.counts.len());
         let (mut mine, mut theirs) = (0, 0);
         loop {
             let next = match (self.terms.get(mine), later.terms.get(theirs)) {
@@ -129,7 +133,8 @@ impl Segment {
     fn take(&mut self, from: &Self, at: usize, shift: u32) {
         let range = from.postings_at(at);
         let holders = from.holders.get(range.clone()).unwrap_or_default();
-        self.holders.extend(holders.iter().map(|holder| holder + shift));
+        self.holders
+            .extend(holders.iter().map(|holder| holder + shift));
         self.counts
             .extend_from_slice(from.counts.get(range).unwrap_or_default());
     }
@@ -250,13 +255,18 @@ mod tests {
 
     #[test]
     fn joined_segments_say_what_one_filled_at_once_says() {
-        let parts: [&[(u64, u16)]; 4] = [&[(5, 1), (9, 2)], &[(1, 1)], &[(5, 7), (2, 3)], &[(9, 1)]];
+        let parts: [&[(u64, u16)]; 4] =
+            [&[(5, 1), (9, 2)], &[(1, 1)], &[(5, 7), (2, 3)], &[(9, 1)]];
         let whole = filled(0, &parts);
         let joined = filled(0, &parts[..2]).joined(&filled(2, &parts[2..]));
         assert_eq!(joined.matrix, whole.matrix);
         assert_eq!(joined.terms, whole.terms);
         for term in 0..10 {
-            assert_eq!(postings(&joined, term), postings(&whole, term), "term {term}");
+            assert_eq!(
+                postings(&joined, term),
+                postings(&whole, term),
+                "term {term}"
+            );
         }
     }
 

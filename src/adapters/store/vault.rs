@@ -116,7 +116,9 @@ fn set_aside(folder: &Path) -> Result<PathBuf, Trouble> {
     let aside = (1..)
         .map(|n| parent.join(format!("{}.damaged-{n}", name(folder))))
         .find(|path| !path.exists())
-        .ok_or(Trouble::Inconsistent("no name is left for a damaged folder"))?;
+        .ok_or(Trouble::Inconsistent(
+            "no name is left for a damaged folder",
+        ))?;
     copy(folder, &aside)?;
     Ok(aside)
 }
@@ -183,7 +185,10 @@ mod tests {
         let mut notes = Vec::new();
         let found = open(&vault, count, &mut notes).unwrap();
         assert_eq!(found, Some(500));
-        assert!(notes.iter().any(|note| note.contains("read from its log")), "{notes:?}");
+        assert!(
+            notes.iter().any(|note| note.contains("read from its log")),
+            "{notes:?}"
+        );
         assert!(!folder.path().join("index.damaged-1").exists());
     }
 
@@ -195,7 +200,10 @@ mod tests {
         let mut notes = Vec::new();
         let unreadable = |_: &Db| Err::<(), _>(Trouble::Inconsistent("a test says so"));
         assert!(open(&vault, unreadable, &mut notes).unwrap().is_none());
-        assert!(notes.iter().any(|note| note.contains("index.damaged-1")), "{notes:?}");
+        assert!(
+            notes.iter().any(|note| note.contains("index.damaged-1")),
+            "{notes:?}"
+        );
         let kept = open(&folder.path().join("index.damaged-1"), count, &mut notes);
         assert_eq!(kept.unwrap(), Some(500));
         assert!(!vault.exists());

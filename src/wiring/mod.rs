@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::inference::Deadlines;
-use crate::adapters::models::manifest::{self, Manifest, Role};
+use crate::adapters::models::manifest::{self, Manifest};
 use crate::adapters::models::origin::Origins;
 use crate::adapters::models::verify::{Verified, verify};
 use crate::adapters::parse::{Markup, Raw, parse};
@@ -44,9 +44,13 @@ pub fn manifest(settings: &Settings) -> anyhow::Result<Manifest> {
 /// How model files are reached from this machine. `HF_ENDPOINT` and `HF_TOKEN` are the
 /// variables that Hugging Face's own tools read.
 pub fn origins(environment: &Environment) -> anyhow::Result<Origins> {
-    let hub = environment.get("HF_ENDPOINT").map_or(Origins::HUB, String::as_str);
+    let hub = environment
+        .get("HF_ENDPOINT")
+        .map_or(Origins::HUB, String::as_str);
     let mut origins = Origins::new(hub.parse().context("HF_ENDPOINT is not an address")?);
-    origins.hub_token = environment.get("HF_TOKEN").map(|token| token.clone().into());
+    origins.hub_token = environment
+        .get("HF_TOKEN")
+        .map(|token| token.clone().into());
     Ok(origins)
 }
 
@@ -70,8 +74,8 @@ async fn open(
 ) -> anyhow::Result<Shelves> {
     let folder = settings.folders.data.clone();
     let fingerprint = embedder.map(|embedder| embedder.fingerprint());
-    let opened =
-        tokio::task::spawn_blocking(move || Stacks::open(&folder, fingerprint, clock)).await??;
+    let opened = tokio::task::spawn_blocking(move || Stacks::open(&folder, fingerprint, clock))
+        .await??;
     Ok(Shelves {
         library: Arc::new(opened.library),
         ledger: Arc::new(opened.ledger),
@@ -119,13 +123,22 @@ async fn stocked_with(settings: &Settings, verified: &Verified) -> anyhow::Resul
     };
     if let Standing::Behind(_) = shelves.library.standing() {
         let cut = cutter(&shelving);
-        let tools = Tools { embedder: &*embedder, cut: &cut, progress: &|_, _| {} };
+        let tools = Tools {
+            embedder: &*embedder,
+            cut: &cut,
+            progress: &|_, _| {},
+        };
         shelves.notes.extend(shelves.library.catch_up(tools).await?);
     }
     for note in &shelves.notes {
         tracing::warn!("{note}");
     }
-    Ok(Stocked { shelves, embedder, shelving, clock })
+    Ok(Stocked {
+        shelves,
+        embedder,
+        shelving,
+        clock,
+    })
 }
 
 /// Cuts documents as `shelving` does.
@@ -143,8 +156,12 @@ pub async fn desk(settings: &Settings) -> anyhow::Result<Desk> {
     let prompts = prompts(&settings.folders.prompts)?;
     let verified = verified(settings).await?;
     let chat = engines::chat(&verified, deadlines(settings), &environment())?;
-    let Stocked { shelves, embedder, shelving, clock } =
-        stocked_with(settings, &verified).await?;
+    let Stocked {
+        shelves,
+        embedder,
+        shelving,
+        clock,
+    } = stocked_with(settings, &verified).await?;
     Ok(Desk {
         library: shelves.library,
         embedder,
@@ -174,7 +191,10 @@ fn rules(settings: &Settings) -> Rules {
         floor: answer.confidence_floor,
         passages_read: answer.passages_read.get(),
         lines_read: answer.lines_read.get(),
-        excerpts: Limits { most: answer.excerpts.get(), longest: answer.excerpt_tokens.get() },
+        excerpts: Limits {
+            most: answer.excerpts.get(),
+            longest: answer.excerpt_tokens.get(),
+        },
         sentences: answer.sentences.get(),
         sampling: Sampling {
             temperature: librarian.temperature,
@@ -196,14 +216,16 @@ pub fn prompts(folder: &Path) -> anyhow::Result<Prompts> {
         Template::parse(&text).with_context(|| format!("the prompt {}", path.display()))
     };
     Ok(Prompts {
-        english: read("answer.md", include_str!("../prompts/answer.md"))?,
-        korean: read("answer.ko.md", include_str!("../prompts/answer.ko.md"))?,
+        english: read("answer.md", include_str!("../../prompts/answer.md"))?,
+        korean: read("answer.ko.md", include_str!("../../prompts/answer.ko.md"))?,
     })
 }
 
 /// saseo's own manual, for `collection`.
 pub fn manual(collection: &CollectionName) -> anyhow::Result<Vec<Document>> {
-    let pages = MANUAL.files().filter(|file| file.path().extension().is_some_and(|e| e == "md"));
+    let pages = MANUAL
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|e| e == "md"));
     pages
         .map(|file| {
             let name = file.path().display().to_string();
@@ -215,14 +237,31 @@ pub fn manual(collection: &CollectionName) -> anyhow::Result<Vec<Document>> {
             };
             let markup = parse(&raw).with_context(|| format!("knowledge/{name}"))?;
             let uri = format!("saseo:manual/{name}");
-            Ok(document(Shelfmark { collection: collection.clone(), uri }, markup))
+            Ok(document(
+                Shelfmark {
+                    collection: collection.clone(),
+                    uri,
+                },
+                markup,
+            ))
         })
         .collect()
 }
 
 /// The document that `markup` makes at `shelfmark`.
 pub fn document(shelfmark: Shelfmark, markup: Markup) -> Document {
-    let Markup { title, text, modified, language } = markup;
+    let Markup {
+        title,
+        text,
+        modified,
+        language,
+    } = markup;
     let title = title.unwrap_or_else(|| shelfmark.uri.clone());
-    Document { shelfmark, title, language, modified, text }
+    Document {
+        shelfmark,
+        title,
+        language,
+        modified,
+        text,
+    }
 }
