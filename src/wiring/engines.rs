@@ -159,12 +159,101 @@ mod local {
     //! Models that run in this process.
 
     use super::{
-        Arc, ChatEngine, ChatModel, Context as _, Deadlines, Embedder, EmbeddingEngine,
+        Arc, ChatEngine, ChatModel, Deadlines, EMBEDDING_DEADLINE, Embedder, EmbeddingEngine,
         Loading, ModelIdentity, Role, Verified, prefixes,
     };
-    use crate::adapters::inference::bert::{BertEmbedder, BertSettings};
+    use anyhow::Context as _;
+
+    use crate::adapters::inference::bert::{Bert, BertSettings};
     use crate::adapters::inference::chat::{ChatSettings, LocalChat, Weights};
-    use crate::adapters::inference::embedding::{LocalEmbedder, LocalEmbedderSettings};
+    use crate::adapters::inference::embedding::{EmbeddingSettings, LocalEmbedder};
+    use crate::adapters::models::manifest::HubRepo;
+
+    pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {
+        let spec = &verified.manifest().embedding;
+        let weights = match &spec.engine {
+            EmbeddingEngine::E5(_) => return bert(verified).await,
+            EmbeddingEngine::Hub(repo) => repository(repo, None),
+            EmbeddingEngine::Folder(_) | EmbeddingEngine::Endpoint(_) => Weights::Folder {
+                path: verified.folder(Role::Embedding),
+                quantised: None,
+            },
+        };
+        let settings = EmbeddingSettings {
+            name: spec.name.clone(),
+            digest: verified.digest(Role::Embedding),
+            weights,
+            prefixes: prefixes(spec),
+            window: spec.window,
+            deadline: EMBEDDING_DEADLINE,
+        };
+        Ok(Arc::new(LocalEmbedder::open(settings).await?))
+    }
+
+    async fn bert(verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {
+        let spec = &verified.manifest().embedding;
+        let path = |name: &str| {
+            let file = verified.file(Role::Embedding, name);
+            file.map(|file| file.path().to_owned())
+                .with_context(|| format!("the manifest names no {name}"))
+        };
+        let settings = BertSettings {
+            name: spec.name.clone(),
+            digest: verified.digest(Role::Embedding),
+            weights: path("model.safetensors")?,
+            tokenizer: path("tokenizer.json")?,
+            prefixes: prefixes(spec),
+            threads: 0,
+        };
+        Ok(Arc::new(Bert::open(settings).await?))
+    }
+
+    pub(super) fn chat(
+        verified: &Verified,
+        deadlines: Deadlines,
+    ) -> anyhow::Result<Arc<dyn ChatModel>> {
+        let spec = &verified.manifest().chat;
+        let settings = ChatSettings {
+            name: spec.name.clone(),
+            digest: verified.digest(Role::Chat),
+            weights: weights(verified, &spec.engine)?,
+            window: spec.context_window,
+            deadlines,
+            answers_remembered: ChatSettings::ANSWERS_REMEMBERED,
+            queue: QUEUE,
+        };
+        let identity = ModelIdentity { name: settings.name.clone(), digest: settings.digest };
+        Ok(Arc::new(Loading::begin(identity, async move {
+            Ok(Arc::new(LocalChat::open(settings).await?) as Arc<dyn ChatModel>)
+        })))
+    }
+
+    /// Requests that may wait for the engine.
+    const QUEUE: usize = 64;
+
+    fn weights(verified: &Verified, engine: &ChatEngine) -> anyhow::Result<Weights> {
+        match engine {
+            ChatEngine::Gguf(_) => {
+                let gguf = verified.files(Role::Chat).find(|file| file.name().ends_with(".gguf"));
+                let gguf = gguf.context("the manifest names no .gguf file")?;
+                Ok(Weights::Gguf(gguf.path().to_owned()))
+            },
+            ChatEngine::Hub { repo, isq } => Ok(repository(repo, isq.clone())),
+            ChatEngine::Folder { isq, .. } => Ok(Weights::Folder {
+                path: verified.folder(Role::Chat),
+                quantised: isq.clone(),
+            }),
+            ChatEngine::Endpoint(_) => anyhow::bail!("an endpoint has no weights here"),
+        }
+    }
+
+    fn repository(repo: &HubRepo, quantised: Option<String>) -> Weights {
+        Weights::Repository {
+            name: repo.id.clone(),
+            revision: Some(repo.revision.clone()),
+            quantised,
+        }
+    }
 }
 
 #[cfg(not(feature = "mistralrs"))]
