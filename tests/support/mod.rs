@@ -1,1 +1,5 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
+
+pub(crate) mod registry;
+#[cfg(feature = "mistralrs")]
+pub(crate) mod starter;
