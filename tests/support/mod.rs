@@ -4,3 +4,6 @@ pub mod embedder;
 pub mod openai;
 pub mod script;
 pub mod town;
+pub(crate) mod registry;
+#[cfg(feature = "mistralrs")]
+pub(crate) mod starter;

@@ -345,7 +345,7 @@ mod tests {
         for length in [3, 30, 60, 120, file.len() - 1] {
             assert!(converted(&file[..length]).is_err(), "{length} bytes");
         }
-        let mut huge = file.clone();
+        let mut huge = file;
         huge[8..12].copy_from_slice(&(-1_i32).to_le_bytes());
         assert!(matches!(converted(&huge), Err(Unconverted::Unfit { .. })));
     }
