@@ -183,10 +183,6 @@ pub(crate) struct Heading {
 }
 
 /// The headings of a Markdown text. Those inside quotes and lists belong to the quote or list.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "Markdown has many events, and few make a heading"
-)]
 pub(crate) fn headings(text: &str) -> Vec<Heading> {
     let mut found = Vec::new();
     let mut depth = 0_usize;
