@@ -113,7 +113,8 @@ async fn answer(State(pages): State<Arc<Mutex<Pages>>>, uri: Uri) -> Response {
         Some(Answer::Lie) => {
             let length = (header::CONTENT_LENGTH.as_str(), (1_u32 << 30).to_string());
             let body = stream::pending::<Result<Bytes, String>>();
-            response(200, &[text()[0].clone(), length], Body::from_stream(body))
+            let headers = [text(), [length]].concat();
+            response(200, &headers, Body::from_stream(body))
         },
         Some(Answer::Endless) => {
             let piece =
@@ -176,11 +177,11 @@ impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
         let mut names = self.0.lock().expect("names");
         let answer = names.get_mut(name.as_str()).map(|answers| {
+            let first = answers.first().cloned().unwrap_or_default();
             if answers.len() > 1 {
-                answers.remove(0)
-            } else {
-                answers[0].clone()
+                answers.remove(0);
             }
+            first
         });
         Box::pin(async move {
             let answer = answer.ok_or("no such name")?;
