@@ -11,6 +11,7 @@ mod front;
 mod html;
 mod markdown;
 mod plain;
+mod shortcode;
 
 use std::path::Path;
 
