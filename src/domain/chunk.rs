@@ -183,11 +183,23 @@ pub(crate) struct Heading {
 }
 
 /// The headings of a Markdown text. Those inside quotes and lists belong to the quote or list.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "Markdown has many events, and few make a heading"
-)]
 pub(crate) fn headings(text: &str) -> Vec<Heading> {
+    let mut found = Vec::new();
+    for window in windows(text)
+        .into_iter()
+        .filter(|window| window.kind == Kind::Markdown)
+    {
+        let Span { start, end } = window.span;
+        for mut heading in headings_within(text.get(start..end).unwrap_or_default()) {
+            heading.span.start += start;
+            heading.span.end += start;
+            found.push(heading);
+        }
+    }
+    found
+}
+
+fn headings_within(text: &str) -> Vec<Heading> {
     let mut found = Vec::new();
     let mut depth = 0_usize;
     let mut open: Option<Heading> = None;
@@ -236,6 +248,120 @@ pub(crate) fn syntax() -> Options {
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_HEADING_ATTRIBUTES
+}
+
+/// A piece of a text that is read at once. Markdown parsers take many times the memory of
+/// what they read, and what they read comes from anybody; a handbook has a hundredth of this.
+const WINDOW: usize = 256 << 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    span: Span,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Markdown,
+    /// The inside of a fence that is longer than a window: no headings there.
+    Code,
+}
+
+/// The windows of `text`, without gaps. They end at blank lines where there are some.
+fn windows(text: &str) -> Vec<Window> {
+    let mut cutter = Cutter::default();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        cutter.line(text, at, line);
+        at += line.len();
+    }
+    cutter.end(text.len(), Kind::Markdown);
+    cutter.windows
+}
+
+#[derive(Default)]
+struct Cutter {
+    windows: Vec<Window>,
+    start: usize,
+    kind: Option<Kind>,
+    /// Behind the last blank line in this window that is in no fence.
+    pause: Option<usize>,
+    /// The mark of the fence that is open, and how often it stands there.
+    fence: Option<(char, usize)>,
+}
+
+impl Cutter {
+    fn line(&mut self, text: &str, at: usize, line: &str) {
+        if at + line.len() - self.start > WINDOW {
+            match (self.fence, self.pause) {
+                (Some(_), _) => self.end(at, Kind::Code),
+                (None, Some(pause)) => self.end(pause, Kind::Markdown),
+                (None, None) => self.end(at, Kind::Markdown),
+            }
+        }
+        while at + line.len() - self.start > WINDOW {
+            let kind = self.kind.unwrap_or(Kind::Markdown);
+            self.end(place_within_line(text, self.start), kind);
+        }
+        let was_open = self.fence.is_some();
+        self.fence = after(self.fence, line);
+        if self.fence.is_some() {
+            return;
+        }
+        if was_open && self.kind == Some(Kind::Code) {
+            self.end(at + line.len(), Kind::Markdown);
+        } else if line.trim().is_empty() {
+            self.pause = Some(at + line.len());
+        }
+    }
+
+    /// Ends the window at `end`; the next one is of `kind`.
+    fn end(&mut self, end: usize, kind: Kind) {
+        let span = Span {
+            start: self.start,
+            end,
+        };
+        if span.start < span.end {
+            let kind = self.kind.unwrap_or(Kind::Markdown);
+            self.windows.push(Window { span, kind });
+        }
+        self.start = end;
+        self.kind = Some(kind);
+        self.pause = None;
+    }
+}
+
+/// Between two words near the end of a window that begins at `start`, or between two letters.
+fn place_within_line(text: &str, start: usize) -> usize {
+    let boundary = |at: usize| (start..=at).rev().find(|at| text.is_char_boundary(*at));
+    let furthest = boundary(start + WINDOW).unwrap_or(text.len());
+    let nearest = boundary(start + WINDOW - WINDOW / 64).unwrap_or(furthest);
+    let tail = text.get(nearest..furthest).unwrap_or_default();
+    tail.rfind(char::is_whitespace)
+        .map_or(furthest, |space| nearest + space)
+}
+
+/// The fence that is open after `line`.
+fn after(open: Option<(char, usize)>, line: &str) -> Option<(char, usize)> {
+    let indented = line.trim_start_matches(' ');
+    let mark = indented
+        .chars()
+        .next()
+        .filter(|mark| matches!(mark, '`' | '~'));
+    let (Some(mark), true) = (mark, line.len() - indented.len() < 4) else {
+        return open;
+    };
+    let rest = indented.trim_start_matches(mark);
+    let length = indented.len() - rest.len();
+    match open {
+        None if length >= 3 && !(mark == '`' && rest.contains('`')) => Some((mark, length)),
+        Some((opened, least))
+            if mark == opened && length >= least && rest.trim().is_empty() =>
+        {
+            None
+        },
+        open => open,
+    }
 }
 
 /// One or more neighbouring sections that are cut together.
@@ -348,17 +474,41 @@ fn tiny_length(page: &Page<'_>, section: &Section) -> Option<usize> {
 }
 
 fn parts(page: &Page<'_>, group: Group) -> Vec<Chunk> {
-    let Some((start, text)) = trimmed(page.text, group.span) else {
+    let Span { start, end } = group.span;
+    let text = page.text.get(start..end).unwrap_or_default();
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+    let (heading, taken) = fitting_path(page, group.heading);
+    windows(text)
+        .into_iter()
+        .flat_map(|window| {
+            let span = Span {
+                start: start + window.span.start,
+                end: start + window.span.end,
+            };
+            spans(page, span, taken)
+        })
+        .map(|span| Chunk {
+            heading: heading.clone(),
+            text: page
+                .text
+                .get(span.start..span.end)
+                .unwrap_or_default()
+                .to_owned(),
+            span,
+        })
+        .collect()
+}
+
+/// Cuts what is within `span`, when title and heading path have `taken` their tokens.
+fn spans(page: &Page<'_>, span: Span, taken: usize) -> Vec<Span> {
+    let Some((start, text)) = trimmed(page.text, span) else {
         return Vec::new();
     };
-    let (heading, taken) = fitting_path(page, group.heading);
-    let chunk = |(offset, text): (usize, &str)| Chunk {
-        heading: heading.clone(),
-        text: text.to_owned(),
-        span: Span {
-            start: start + offset,
-            end: start + offset + text.len(),
-        },
+    let at = |(offset, part): (usize, &str)| Span {
+        start: start + offset,
+        end: start + offset + part.len(),
     };
     let longest = page.rules.longest;
     let sizer = Sizer {
@@ -366,7 +516,7 @@ fn parts(page: &Page<'_>, group: Group) -> Vec<Chunk> {
         tokens: page.tokens,
     };
     if sizer.size(text) <= sizer.room {
-        return vec![chunk((0, text))];
+        return vec![at((0, text))];
     }
     let target = page.rules.target.saturating_sub(taken).clamp(1, sizer.room);
     let capacity = ChunkCapacity::new(target)
@@ -375,7 +525,7 @@ fn parts(page: &Page<'_>, group: Group) -> Vec<Chunk> {
     MarkdownSplitter::new(ChunkConfig::new(capacity).with_sizer(sizer))
         .chunk_indices(text)
         .filter(|(_, part)| !part.trim().is_empty())
-        .map(chunk)
+        .map(at)
         .collect()
 }
 
@@ -560,6 +710,35 @@ mod tests {
             "## A\n\n\n    code here\n    and here\n\nmore text\n",
             &["A:     code here\n    and here\n\nmore text"],
         );
+    }
+
+    #[test]
+    fn a_long_text_is_read_in_windows_that_join_up() {
+        let prose = "one two three\n\n".repeat(WINDOW / 15 * 3);
+        let code = format!("```\n{}```\n", "# no heading\n".repeat(WINDOW / 13 * 2));
+        let line = "가나다 라마바 ".repeat(WINDOW / 20 * 2);
+        for text in [
+            &prose,
+            &code,
+            &line,
+            &format!("{prose}# One\n\n{code}\n# Two\n\n{line}"),
+        ] {
+            let windows = windows(text);
+            let mut end = 0;
+            for window in &windows {
+                assert_eq!(window.span.start, end);
+                assert!(window.span.end - end <= WINDOW);
+                end = window.span.end;
+            }
+            assert_eq!(end, text.len());
+            assert!(windows.len() > 1);
+        }
+        let whole = format!("{prose}# One\n\n{code}\n# Two\n\n{line}");
+        let words: Vec<String> = headings(&whole)
+            .into_iter()
+            .map(|found| found.words)
+            .collect();
+        assert_eq!(words, ["One", "Two"]);
     }
 
     /// Lines of Markdown, likely and unlikely.

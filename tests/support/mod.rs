@@ -7,3 +7,4 @@ pub mod town;
 pub(crate) mod registry;
 #[cfg(feature = "mistralrs")]
 pub(crate) mod starter;
+pub(crate) mod site;

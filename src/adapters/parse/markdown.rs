@@ -7,13 +7,14 @@ use pulldown_cmark::{Event, Parser};
 
 use super::Page;
 use super::characters::clean;
-use super::front;
+use super::{front, shortcode};
 use crate::domain::chunk::{headings, syntax};
 
 pub(super) fn read(text: &str) -> Page {
     let text = clean(text);
     let (front, body) = front::split(&text);
-    let text = without_unseen(body).trim_start_matches('\n').to_owned();
+    let text = shortcode::resolved(&without_unseen(body));
+    let text = text.trim_start_matches('\n').to_owned();
     Page {
         title: front.title.or_else(|| first_heading(&text)),
         modified: front.modified,

@@ -11,6 +11,7 @@ mod front;
 mod html;
 mod markdown;
 mod plain;
+mod shortcode;
 
 use std::path::Path;
 
@@ -101,6 +102,21 @@ pub fn parse(raw: &Raw<'_>) -> Result<Markup, Unparsable> {
         modified: page.modified,
         text: page.text,
     })
+}
+
+/// Whether a file of this name is of a format that saseo knows: when a folder is added, the
+/// others are left out. A file without an extension is known by what it is always called.
+pub fn reads(name: &str) -> bool {
+    const NAMES: [&str; 6] = [
+        "readme",
+        "license",
+        "changelog",
+        "contributing",
+        "notice",
+        "faq",
+    ];
+    let lower = name.to_ascii_lowercase();
+    Format::by_name(name).is_some() || NAMES.contains(&lower.as_str())
 }
 
 /// What a format's reader found.

@@ -314,15 +314,14 @@ mod tests {
 
     #[test]
     fn a_reference_page_of_links_is_read_whole() {
-        let entries: String = (0..200)
-            .map(|n| format!("<li><a href=/{n}>command-{n}</a></li>"))
-            .collect();
+        let entries = "<li><a href=/c>command-word</a></li>".repeat(200);
         let page = page(&format!(
             "<nav>Home</nav><main><h1>Commands</h1><ul>{entries}</ul></main>"
         ));
         assert_eq!(page.title.as_deref(), Some("Commands"));
-        assert!(
-            page.text.contains("- command-0\n") && page.text.contains("- command-199\n"),
+        assert_eq!(
+            page.text.matches("- command-word").count(),
+            200,
             "{}",
             page.text
         );
