@@ -63,7 +63,9 @@ pub struct Library {
     pub chunk: NonZeroUsize,
     #[serde(rename = "longest-chunk-tokens")]
     pub longest_chunk: NonZeroUsize,
-    pub fetch_private_addresses: bool,
+    /// Written like `10.0.0.0/8`.
+    pub fetch_networks: Vec<String>,
+    pub fetch_any_port: bool,
 }
 
 /// How questions are answered.

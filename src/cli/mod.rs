@@ -149,6 +149,8 @@ pub fn run() -> ExitCode {
     if matches!(command.task, Task::ParseChild) {
         return child_main(std::io::stdin().lock(), std::io::stdout().lock());
     }
+    // The first to install wins; reqwest finds none by itself.
+    drop(rustls::crypto::ring::default_provider().install_default());
     let environment = environment();
     listen_in(command.verbose, &environment);
     match settings(&command, &environment) {
@@ -165,7 +167,9 @@ fn settings(
     environment: &Environment,
 ) -> Result<Settings, crate::settings::Unset> {
     let named = |option: &Option<PathBuf>, variable: &str| {
-        option.clone().or_else(|| environment.get(variable).map(PathBuf::from))
+        option
+            .clone()
+            .or_else(|| environment.get(variable).map(PathBuf::from))
     };
     let file = named(&command.settings, "SASEO_SETTINGS");
     let mut settings = Settings::read(file.as_deref(), environment)?;

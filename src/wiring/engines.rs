@@ -222,7 +222,10 @@ mod local {
             answers_remembered: ChatSettings::ANSWERS_REMEMBERED,
             queue: QUEUE,
         };
-        let identity = ModelIdentity { name: settings.name.clone(), digest: settings.digest };
+        let identity = ModelIdentity {
+            name: settings.name.clone(),
+            digest: settings.digest,
+        };
         Ok(Arc::new(Loading::begin(identity, async move {
             Ok(Arc::new(LocalChat::open(settings).await?) as Arc<dyn ChatModel>)
         })))
@@ -234,7 +237,9 @@ mod local {
     fn weights(verified: &Verified, engine: &ChatEngine) -> anyhow::Result<Weights> {
         match engine {
             ChatEngine::Gguf(_) => {
-                let gguf = verified.files(Role::Chat).find(|file| file.name().ends_with(".gguf"));
+                let gguf = verified
+                    .files(Role::Chat)
+                    .find(|file| file.name().ends_with(".gguf"));
                 let gguf = gguf.context("the manifest names no .gguf file")?;
                 Ok(Weights::Gguf(gguf.path().to_owned()))
             },

@@ -14,6 +14,7 @@ use crate::adapters::models::manifest::{self, Manifest};
 use crate::adapters::models::origin::Origins;
 use crate::adapters::models::verify::{Verified, verify};
 use crate::adapters::parse::{Markup, Raw, parse};
+use crate::adapters::sources::{Network, Policy, Ports};
 use crate::adapters::store::{Receipts, Stacks, Standing, Tools};
 use crate::app::desk::{Desk, Prompts, Rules};
 use crate::app::ingest::Shelving;
@@ -218,6 +219,27 @@ pub fn prompts(folder: &Path) -> anyhow::Result<Prompts> {
     Ok(Prompts {
         english: read("answer.md", include_str!("../../prompts/answer.md"))?,
         korean: read("answer.ko.md", include_str!("../../prompts/answer.ko.md"))?,
+    })
+}
+
+/// Where documents may be fetched from.
+pub fn policy(settings: &Settings) -> anyhow::Result<Policy> {
+    let library = &settings.library;
+    let networks = library
+        .fetch_networks
+        .iter()
+        .map(|network| network.parse::<Network>());
+    Ok(Policy {
+        exceptions: networks
+            .collect::<Result<_, _>>()
+            .context("library.fetch-networks")?,
+        ports: if library.fetch_any_port {
+            Ports::Any
+        } else {
+            Ports::Web
+        },
+        longest: usize::try_from(library.largest_file << 20)?,
+        ..Policy::default()
     })
 }
 
