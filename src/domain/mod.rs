@@ -11,3 +11,4 @@ pub mod passage;
 pub mod analysis;
 pub mod rank;
 pub mod sentence;
+pub mod evidence;
