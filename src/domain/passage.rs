@@ -52,6 +52,26 @@ pub struct Found {
     pub passages: Vec<Passage>,
     /// What the question's terms weigh here: for [`super::evidence`].
     pub terms: Vec<TermWeight>,
+    /// How close the question is to the scope at large, for each language in it: for
+    /// [`super::evidence`].
+    pub background: Vec<Background>,
+}
+
+impl Found {
+    pub fn background_of(&self, language: Language) -> Option<&Background> {
+        self.background
+            .iter()
+            .find(|background| background.language == language)
+    }
+}
+
+/// The mean cosine between the question and all chunks of one language within the scope.
+/// A passage stands out only against it: what is a high cosine depends on the two languages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Background {
+    pub language: Language,
+    pub cosine: f32,
+    pub chunks: usize,
 }
 
 /// A term of the question and its inverse document frequency within the scope.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use super::language::Language;
+
 /// Joins two lists of (passage, score), best first. A passage that a list does not have gets
 /// nothing from it; equal sums stand in the order of their keys.
 ///
@@ -34,6 +36,33 @@ pub fn fuse<K: Copy + Ord>(
     let mut fused: Vec<_> = sums.into_iter().collect();
     fused.sort_by(|a, b| b.1.total_cmp(&a.1));
     fused
+}
+
+/// What meaning weighs against words for a question in `asked`, when the passages nearest in
+/// meaning are in the languages `nearest` (the first ten are enough).
+///
+/// Words find nothing across languages but names and chance, so there they only break ties.
+///
+/// ```
+/// use saseo::domain::language::Language::{English, Korean};
+/// use saseo::domain::rank::dense_weight;
+///
+/// assert!(dense_weight(Korean, &[English, English]) > dense_weight(Korean, &[Korean, English]));
+/// ```
+pub fn dense_weight(asked: Language, nearest: &[Language]) -> f32 {
+    const WITHIN: f32 = 0.45;
+    const ACROSS: f32 = 0.85;
+    let count = |languages: usize| u16::try_from(languages).map_or(f32::MAX, f32::from);
+    let same = nearest
+        .iter()
+        .filter(|language| **language == asked)
+        .count();
+    let share = if nearest.is_empty() {
+        1.0
+    } else {
+        count(same) / count(nearest.len())
+    };
+    ACROSS + share * (WITHIN - ACROSS)
 }
 
 /// The list with its best score at 1 and its worst at 0.
@@ -121,6 +150,18 @@ mod tests {
             &[(1, 1.0), (2, 0.5), (3, 1.0 / 3.0), (4, 1.0 / 3.0)],
         );
         check(&[(1, 0.5), (2, 0.5)], &[], 0.5, &[(1, 1.0), (2, 1.0)]);
+    }
+
+    #[test]
+    fn words_weigh_little_across_languages() {
+        use Language::{English, Korean};
+        let weighs = |nearest: &[Language], expected: f32| {
+            assert!((dense_weight(Korean, nearest) - expected).abs() < 0.001);
+        };
+        weighs(&[Korean, Korean], 0.45);
+        weighs(&[English], 0.85);
+        weighs(&[English, Korean], 0.65);
+        weighs(&[], 0.45);
     }
 
     proptest! {

@@ -1,0 +1,494 @@
+//! Whether the library has it: what was found for a question, weighed.
+//!
+//! Cosines cannot be judged by themselves: E5's lie between 0.7 and 0.9, and where in there
+//! depends on the two languages and on what the library is about. How far the best passage
+//! stands out from the whole library can: a question from another world stands as close to
+//! everything. Words are the second witness, but only within a language.
+//!
+//! The numbers below are a logistic fit, rounded. See [`Weights`] for what it was made on.
+
+use std::collections::BTreeSet;
+
+use super::analysis::{content_terms, terms};
+use super::language::Language;
+use super::passage::{Background, Found, Passage};
+use super::revision::Revision;
+use super::sentence::sentences;
+
+/// Passages that are worth reading. Only [`Evidence::gather`] makes one, so whoever takes it
+/// cannot be called with nothing in hand.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    revision: Revision,
+    passages: Vec<Passage>,
+    confidence: f32,
+}
+
+impl Evidence {
+    /// The floor below which a question is declined.
+    pub const FLOOR: f32 = 0.45;
+    /// Passages this far below the best are not read, as a share of its score.
+    const WORTH: f32 = 0.5;
+
+    /// The passages of `found` that are worth reading, best first; nothing when the confidence
+    /// that they hold an answer is below `floor`.
+    pub fn gather(question: &str, found: &Found, floor: f32) -> Option<Self> {
+        let confidence = confidence(question, found);
+        let least = found.passages.first()?.scores.fused * Self::WORTH;
+        let passages = found
+            .passages
+            .iter()
+            .filter(|passage| passage.scores.fused >= least)
+            .cloned()
+            .collect();
+        (confidence >= floor).then_some(Self {
+            revision: found.revision,
+            passages,
+            confidence,
+        })
+    }
+
+    /// The revision that all passages are of.
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// At least one, best first.
+    pub fn passages(&self) -> &[Passage] {
+        &self.passages
+    }
+
+    /// How likely they hold an answer: 0 to 1.
+    pub fn confidence(&self) -> f32 {
+        self.confidence
+    }
+}
+
+/// How likely `found` holds an answer to `question`: 0 to 1.
+pub fn confidence(question: &str, found: &Found) -> f32 {
+    if found.passages.is_empty() {
+        return 0.0;
+    }
+    let signs = Signs::of(question, found);
+    let (weights, outstanding) = match signs.outstanding {
+        None => (Weights::WORDS_ALONE, 0.0),
+        Some(outstanding) if signs.is_across() => (Weights::ACROSS, outstanding),
+        Some(outstanding) => (Weights::WITHIN, outstanding),
+    };
+    weights.weigh(&signs, outstanding)
+}
+
+/// What each sign adds to the log-odds.
+struct Weights {
+    start: f32,
+    /// For each hundredth by which the best cosine stands out beyond [`Weights::COMMON`].
+    outstanding: f32,
+    coverage: f32,
+    missing: f32,
+}
+
+impl Weights {
+    /// By so much the best passage stands out for half of all questions, answerable or not.
+    const COMMON: f32 = 0.07;
+    const WITHIN: Self = Self {
+        start: -3.1,
+        outstanding: 1.1,
+        coverage: 4.8,
+        missing: -0.6,
+    };
+    /// Across languages words are seldom found, and their absence says little.
+    const ACROSS: Self = Self {
+        start: -0.1,
+        outstanding: 1.1,
+        coverage: 4.7,
+        missing: -2.3,
+    };
+    /// Where there are no cosines.
+    const WORDS_ALONE: Self = Self {
+        start: -4.4,
+        outstanding: 0.0,
+        coverage: 9.0,
+        missing: -0.6,
+    };
+
+    fn weigh(&self, signs: &Signs, outstanding: f32) -> f32 {
+        let odds = self.start
+            + self.outstanding * (outstanding - Self::COMMON) * 100.0
+            + self.coverage * signs.coverage
+            + self.missing * signs.missing;
+        1.0 / (1.0 + (-odds).exp())
+    }
+}
+
+/// What speaks for and against an answer.
+struct Signs {
+    asked: Language,
+    /// The language of the passage that is closest in meaning.
+    answered: Language,
+    /// How far the best cosine is above that of the library at large.
+    outstanding: Option<f32>,
+    /// How much of what the question is about stands together in one place.
+    coverage: f32,
+    /// The share of the question's names and numbers that stand in no passage.
+    missing: f32,
+}
+
+impl Signs {
+    /// Passages further down only add chance hits.
+    const READ: usize = 5;
+
+    fn of(question: &str, found: &Found) -> Self {
+        let asked = Language::of(question);
+        let best = closest(&found.passages);
+        let read: Vec<&Passage> = found.passages.iter().take(Self::READ).collect();
+        Self {
+            asked,
+            answered: best.map_or(asked, |(passage, _)| passage.language),
+            outstanding: best.and_then(|(passage, cosine)| {
+                Some(cosine - others(cosine, found.background_of(passage.language)?)?)
+            }),
+            coverage: Subject::of(question, found).coverage(&read),
+            missing: missing(&names(question, asked), &read),
+        }
+    }
+
+    fn is_across(&self) -> bool {
+        self.asked != self.answered
+    }
+}
+
+/// The passage with the highest cosine.
+fn closest(passages: &[Passage]) -> Option<(&Passage, f32)> {
+    passages
+        .iter()
+        .filter_map(|passage| Some((passage, passage.scores.dense?)))
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+/// The mean cosine of all chunks but the best: in a small library the best one moves the mean.
+fn others(best: f32, background: &Background) -> Option<f32> {
+    // Beyond so many it makes no difference.
+    let all = f32::from(u16::try_from(background.chunks).unwrap_or(u16::MAX));
+    (all > 1.0).then(|| (background.cosine * all - best) / (all - 1.0))
+}
+
+// ---- Coverage ----
+
+/// What a question is about: its content terms and what they weigh.
+struct Subject {
+    terms: Vec<(String, f32)>,
+}
+
+/// Which terms of a subject a text has: one bit each.
+type Mask = u64;
+
+impl Subject {
+    /// Sentences that are read together: an answer and what leads to it.
+    const WINDOW: usize = 3;
+
+    fn of(question: &str, found: &Found) -> Self {
+        // A term that the index knows nothing of is as rare as any.
+        let rarest = found
+            .terms
+            .iter()
+            .map(|known| known.idf)
+            .fold(1.0, f32::max);
+        let weigh = |term: &String| {
+            found
+                .terms
+                .iter()
+                .find(|known| known.term == *term)
+                .map_or(rarest, |known| known.idf)
+        };
+        let terms = content_terms(question)
+            .into_iter()
+            .take(Mask::BITS as usize)
+            .map(|term| {
+                let weight = weigh(&term);
+                (term, weight)
+            })
+            .collect();
+        Self { terms }
+    }
+
+    /// The largest share of the subject that stands together, title and headings included.
+    fn coverage(&self, passages: &[&Passage]) -> f32 {
+        let whole: f32 = self.terms.iter().map(|term| term.1).sum();
+        if whole <= 0.0 {
+            return 0.0;
+        }
+        let best = passages
+            .iter()
+            .flat_map(|passage| self.windows(passage))
+            .map(|mask| self.weight(mask))
+            .fold(0.0, f32::max);
+        best / whole
+    }
+
+    /// What each few neighbouring sentences of a passage cover.
+    fn windows(&self, passage: &Passage) -> Vec<Mask> {
+        let above = self.mask(&above(passage));
+        let masks: Vec<Mask> = sentences(&passage.text)
+            .into_iter()
+            .filter_map(|span| passage.text.get(span.start..span.end))
+            .map(|sentence| self.mask(sentence))
+            .collect();
+        let join = |window: &[Mask]| window.iter().fold(above, |joined, mask| joined | mask);
+        if masks.len() < Self::WINDOW {
+            return vec![join(&masks)];
+        }
+        masks.windows(Self::WINDOW).map(join).collect()
+    }
+
+    fn mask(&self, text: &str) -> Mask {
+        let mut mask = 0;
+        for term in terms(text) {
+            if let Some(at) = self.terms.iter().position(|own| own.0 == term) {
+                mask |= 1 << at;
+            }
+        }
+        mask
+    }
+
+    fn weight(&self, mask: Mask) -> f32 {
+        let has = |at: usize| mask & (1 << at) != 0;
+        self.terms
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| has(*at))
+            .map(|(_, term)| term.1)
+            .sum()
+    }
+}
+
+/// Title and headings.
+fn above(passage: &Passage) -> String {
+    format!("{}\n{}", passage.title, passage.heading.join("\n"))
+}
+
+// ---- Names ----
+
+/// The terms of each name, number and identifier in the question: an answer about another
+/// product is none.
+fn names(question: &str, asked: Language) -> Vec<Vec<String>> {
+    question
+        .split_whitespace()
+        .enumerate()
+        .filter_map(|(at, word)| name(word, at, asked))
+        .map(|name| content_terms(&name))
+        .filter(|terms| !terms.is_empty())
+        .collect()
+}
+
+/// The name in the word that stands at `at`, if there is one.
+fn name(word: &str, at: usize, asked: Language) -> Option<String> {
+    let in_korean = asked == Language::Korean;
+    let bare: String = match asked {
+        Language::Korean => word
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "_.-/".contains(*c))
+            .collect(),
+        Language::English | Language::Other => {
+            word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned()
+        },
+    };
+    let has_digit = bare.bytes().any(|b| b.is_ascii_digit());
+    let is_latin = bare.bytes().filter(u8::is_ascii_alphabetic).count() >= 2;
+    // The first word of a sentence is a capital one anyway.
+    let is_capital = at > 0 && bare.starts_with(char::is_uppercase);
+    (has_digit || (in_korean && is_latin) || is_capital || is_identifier(&bare)).then_some(bare)
+}
+
+/// `camelCase`, `snake_case`, `file.yaml`.
+fn is_identifier(word: &str) -> bool {
+    let is_hump = |pair: &[u8]| {
+        pair.first().is_some_and(u8::is_ascii_lowercase)
+            && pair.last().is_some_and(u8::is_ascii_uppercase)
+    };
+    let is_joint = |triple: &[u8]| {
+        triple.first().is_some_and(u8::is_ascii_alphabetic)
+            && triple.get(1).is_some_and(|b| b"_.-".contains(b))
+            && triple.last().is_some_and(u8::is_ascii_alphabetic)
+    };
+    word.as_bytes().windows(2).any(is_hump) || word.as_bytes().windows(3).any(is_joint)
+}
+
+/// The share of `names` of which no passage has anything.
+fn missing(names: &[Vec<String>], passages: &[&Passage]) -> f32 {
+    if names.is_empty() {
+        return 0.0;
+    }
+    let mut known = BTreeSet::new();
+    for passage in passages {
+        known.extend(terms(&above(passage)));
+        known.extend(terms(&passage.text));
+    }
+    let is_known = |name: &&Vec<String>| name.iter().any(|term| known.contains(term));
+    1.0 - count(names.iter().filter(is_known)) / count(names.iter())
+}
+
+fn count<T>(things: impl Iterator<Item = T>) -> f32 {
+    things.map(|_| 1.0).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunk::Span;
+    use super::super::document::{CollectionName, Digest};
+    use super::super::passage::{Scores, TermWeight};
+    use super::*;
+
+    fn passage(text: &str, fused: f32, dense: Option<f32>) -> Passage {
+        Passage {
+            title: "컨피그맵".to_owned(),
+            uri: "configmap.md".to_owned(),
+            collection: CollectionName::default(),
+            language: Language::of(text),
+            modified: None,
+            heading: Vec::new(),
+            text: text.to_owned(),
+            document: Digest::of(text.as_bytes()),
+            span: Span {
+                start: 0,
+                end: text.len(),
+            },
+            scores: Scores {
+                fused,
+                dense,
+                lexical: None,
+            },
+        }
+    }
+
+    /// A library whose chunks stand at a cosine of 0.78 to any question.
+    fn found(question: &str, passages: Vec<Passage>) -> Found {
+        let terms = content_terms(question)
+            .into_iter()
+            .map(|term| TermWeight { term, idf: 3.0 })
+            .collect();
+        let background = [Language::Korean, Language::English]
+            .map(|language| Background {
+                language,
+                cosine: 0.78,
+                chunks: 2_000,
+            })
+            .to_vec();
+        Found {
+            revision: Revision(1),
+            passages,
+            terms,
+            background,
+        }
+    }
+
+    /// The confidence in one passage, in percent.
+    #[track_caller]
+    fn check(question: &str, text: &str, cosine: f32, expected: std::ops::RangeInclusive<u8>) {
+        let found = found(question, vec![passage(text, 1.0, Some(cosine))]);
+        let confidence = confidence(question, &found) * 100.0;
+        let range = f32::from(*expected.start())..=f32::from(*expected.end());
+        assert!(range.contains(&confidence), "{confidence}");
+    }
+
+    const HOLDS: &str =
+        "컨피그맵은 많은 양의 데이터를 보유하지 않는다. 저장된 데이터는 1MiB를 초과할 수 없다.";
+
+    #[test]
+    fn a_passage_that_stands_out_and_has_the_words_is_trusted() {
+        check("컨피그맵에 데이터를 얼마나 넣어?", HOLDS, 0.88, 95..=100);
+    }
+
+    #[test]
+    fn a_question_from_another_world_is_not() {
+        check("사무실 와이파이 비밀번호가 뭐야?", HOLDS, 0.83, 0..=5);
+        check("What is the wifi password?", HOLDS, 0.83, 0..=20);
+    }
+
+    #[test]
+    fn across_languages_meaning_is_enough() {
+        check("How much can it hold?", HOLDS, 0.87, 80..=100);
+    }
+
+    #[test]
+    fn an_answer_about_another_product_is_trusted_less() {
+        let about = |product: &str| {
+            let question = format!("{product}에 데이터를 넣는 방법은?");
+            confidence(
+                &question,
+                &found(&question, vec![passage(HOLDS, 1.0, Some(0.85))]),
+            )
+        };
+        assert!(about("ArgoCD") < about("컨피그맵") - 0.2);
+    }
+
+    #[test]
+    fn words_that_stand_far_apart_count_less_than_words_that_stand_together() {
+        let question = "컨피그맵 데이터 초과 저장";
+        let scattered = "초과. 가나. 다라. 마바. 저장. 사아. 자차. 카타. 데이터.";
+        let in_one =
+            |text| confidence(question, &found(question, vec![passage(text, 1.0, None)]));
+        assert!(in_one(HOLDS) > 0.9);
+        assert!(in_one(scattered) < 0.6);
+    }
+
+    #[test]
+    fn in_a_small_library_the_best_passage_does_not_hide_itself() {
+        let question = "컨피그맵에 데이터를 얼마나 넣어?";
+        let mut found = found(question, vec![passage(HOLDS, 1.0, Some(0.88))]);
+        // Three chunks: 0.88 and two of 0.78.
+        found.background = vec![Background {
+            language: Language::Korean,
+            cosine: 0.8133,
+            chunks: 3,
+        }];
+        assert!(confidence(question, &found) > 0.95);
+    }
+
+    #[test]
+    fn nothing_found_is_no_evidence() {
+        let question = "컨피그맵?";
+        assert_eq!(
+            Evidence::gather(question, &found(question, Vec::new()), 0.0),
+            None
+        );
+    }
+
+    #[test]
+    fn below_the_floor_there_is_no_evidence() {
+        let question = "사무실 와이파이 비밀번호가 뭐야?";
+        let found = found(question, vec![passage(HOLDS, 1.0, Some(0.83))]);
+        assert_eq!(Evidence::gather(question, &found, Evidence::FLOOR), None);
+    }
+
+    #[test]
+    fn only_passages_near_the_best_are_read() {
+        let question = "컨피그맵에 데이터를 얼마나 넣어?";
+        let passages = [(HOLDS, 0.9), ("가나다", 0.5), ("라마바", 0.2)]
+            .map(|(text, fused)| passage(text, fused, Some(0.88)))
+            .to_vec();
+        let found = found(question, passages);
+        let evidence = Evidence::gather(question, &found, Evidence::FLOOR).unwrap();
+        let read: Vec<_> = evidence
+            .passages()
+            .iter()
+            .map(|passage| passage.scores.fused)
+            .collect();
+        assert_eq!(read, [0.9, 0.5]);
+        assert_eq!(evidence.revision(), Revision(1));
+        assert!(evidence.confidence() > 0.9);
+    }
+
+    #[test]
+    fn names_are_told_from_words() {
+        let found = |question: &str| names(question, Language::of(question)).concat().join(" ");
+        assert_eq!(
+            found("Istio에서 v1.28 설정하는 방법은?"),
+            "istio v1.28 1.28"
+        );
+        assert_eq!(
+            found("Where does Claude keep file.yaml?"),
+            "claud file.yaml file yaml"
+        );
+        assert_eq!(found("What do I do?"), "");
+    }
+}
