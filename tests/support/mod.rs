@@ -1,3 +1,3 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
-pub mod embedder;
+pub(crate) mod embedder;

@@ -243,7 +243,10 @@ impl Parcel<'_> {
     fn text(&mut self, card: &Card) -> Result<String, Trouble> {
         let wrong = format!("the text {} is damaged", card.text);
         // Compressed text is hardly ever longer than the text, and then by little.
-        let longest = card.bytes.saturating_add(card.bytes / 8).saturating_add(1024);
+        let longest = card
+            .bytes
+            .saturating_add(card.bytes / 8)
+            .saturating_add(1024);
         let packed = self.bytes(&format!("{TEXTS}{}", card.text), longest)?;
         let mut bytes = Vec::new();
         zstd::Decoder::new(packed.as_slice())
@@ -255,11 +258,7 @@ impl Parcel<'_> {
     }
 
     /// Keeps the vectors, when they are our embedder's; others would only lie there.
-    fn vectors(
-        &mut self,
-        core: &Core,
-        made_by: Option<&Fingerprint>,
-    ) -> Result<(), Trouble> {
+    fn vectors(&mut self, core: &Core, made_by: Option<&Fingerprint>) -> Result<(), Trouble> {
         if made_by.is_none() || made_by != core.fingerprint.as_ref() {
             return Ok(());
         }

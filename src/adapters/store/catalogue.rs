@@ -144,18 +144,30 @@ mod tests {
     #[test]
     fn every_revision_has_its_own_shelves() {
         let (catalogue, places) = Catalogue::of(&[
-            entry(1, vec![Change::Added(card("b", "1")), Change::Added(card("a", "1"))]),
+            entry(
+                1,
+                vec![Change::Added(card("b", "1")), Change::Added(card("a", "1"))],
+            ),
             entry(2, vec![Change::Replaced(card("b", "2"))]),
             entry(3, vec![Change::Removed(card("a", "").shelfmark)]),
         ]);
         let uris = |revision| -> Vec<(String, Digest)> {
             let cards = catalogue.cards(Revision(revision), &Scope::default());
-            cards.into_iter().map(|card| (card.shelfmark.uri, card.text)).collect()
+            cards
+                .into_iter()
+                .map(|card| (card.shelfmark.uri, card.text))
+                .collect()
         };
         let digest = |text: &str| Digest::of(text.as_bytes());
         assert_eq!(uris(0), []);
-        assert_eq!(uris(1), [("a".to_owned(), digest("1")), ("b".to_owned(), digest("1"))]);
-        assert_eq!(uris(2), [("a".to_owned(), digest("1")), ("b".to_owned(), digest("2"))]);
+        assert_eq!(
+            uris(1),
+            [("a".to_owned(), digest("1")), ("b".to_owned(), digest("1"))]
+        );
+        assert_eq!(
+            uris(2),
+            [("a".to_owned(), digest("1")), ("b".to_owned(), digest("2"))]
+        );
         assert_eq!(uris(3), [("b".to_owned(), digest("2"))]);
         assert_eq!(places.into_values().collect::<Vec<_>>(), [2]);
     }

@@ -34,17 +34,17 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::task;
 
+pub use compact::Compacted;
 pub use failure::Trouble;
 pub use indexing::{Cut, Progress, Tools};
-pub use compact::Compacted;
 pub use ledger::Receipts;
 pub use snapshot::Standing;
 
 use catalogue::{Catalogue, Places};
 use documents::Documents;
-use index::{Index, Loaded};
+use index::Index;
 use lock::FolderLock;
-use register::{Head, Lines, Register};
+use register::{Lines, Register};
 use snapshot::Snapshot;
 
 use crate::domain::document::{Card, Digest};
@@ -119,8 +119,7 @@ impl Stacks {
         let mut notes = Vec::new();
         let (register, lines, torn) = Register::open(folder)?;
         notes.extend(torn);
-        let (snapshot, places) =
-            snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
+        let (snapshot, places) = snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
         let library = Self {
             core: Arc::new(Core {
                 folder: folder.to_owned(),

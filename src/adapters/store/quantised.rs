@@ -58,8 +58,12 @@ mod tests {
 
     #[test]
     fn a_cosine_in_bytes_is_near_the_exact_one() {
-        let a: Vec<f32> = (0_u8..96).map(|n| (f32::from(n) * 0.7).sin() / 7.0).collect();
-        let b: Vec<f32> = (0_u8..96).map(|n| (f32::from(n) * 0.9).cos() / 7.0).collect();
+        let a: Vec<f32> = (0_u8..96)
+            .map(|n| (f32::from(n) * 0.7).sin() / 7.0)
+            .collect();
+        let b: Vec<f32> = (0_u8..96)
+            .map(|n| (f32::from(n) * 0.9).cos() / 7.0)
+            .collect();
         let exact: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
         let row = Quantised::of(&b);
         let about = Quantised::of(&a).cosine(&row.bytes, row.scale);

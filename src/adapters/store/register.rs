@@ -320,7 +320,10 @@ mod tests {
             let note = note.unwrap();
             let aside = note.split("moved to ").nth(1).unwrap();
             let aside = aside.split(',').next().unwrap();
-            assert_eq!(fs::read(torn.path().join(aside)).unwrap(), whole[last..cut_at]);
+            assert_eq!(
+                fs::read(torn.path().join(aside)).unwrap(),
+                whole[last..cut_at]
+            );
             let (_, lines, note) = Register::open(torn.path()).unwrap();
             assert_eq!((lines.entries.len(), note), (2, None));
         }
@@ -330,7 +333,9 @@ mod tests {
     fn an_altered_line_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let whole = three_lines(folder.path());
-        let altered = String::from_utf8(whole).unwrap().replacen("a.md", "b.md", 1);
+        let altered = String::from_utf8(whole)
+            .unwrap()
+            .replacen("a.md", "b.md", 1);
         fs::write(folder.path().join(Register::NAME), altered).unwrap();
         let refusal = Register::open(folder.path()).unwrap_err().to_string();
         assert!(refusal.contains("line 2 of"), "{refusal}");

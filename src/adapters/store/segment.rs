@@ -103,8 +103,12 @@ impl Segment {
             matrix: [self.matrix.as_slice(), &later.matrix].concat(),
             ..Self::default()
         };
-        joined.holders.reserve_exact(self.holders.len() + later.holders.len());
-        joined.counts.reserve_exact(self.counts.len() + later.counts.len());
+        joined
+            .holders
+            .reserve_exact(self.holders.len() + later.holders.len());
+        joined
+            .counts
+            .reserve_exact(self.counts.len() + later.counts.len());
         let (mut mine, mut theirs) = (0, 0);
         loop {
             let next = match (self.terms.get(mine), later.terms.get(theirs)) {
@@ -129,7 +133,8 @@ impl Segment {
     fn take(&mut self, from: &Self, at: usize, shift: u32) {
         let range = from.postings_at(at);
         let holders = from.holders.get(range.clone()).unwrap_or_default();
-        self.holders.extend(holders.iter().map(|holder| holder + shift));
+        self.holders
+            .extend(holders.iter().map(|holder| holder + shift));
         self.counts
             .extend_from_slice(from.counts.get(range).unwrap_or_default());
     }
@@ -167,7 +172,7 @@ impl Filling {
             .extend(row.vector.iter().map(|byte| byte.cast_signed()));
         let terms = row.terms.as_chunks::<TERM>().0;
         self.terms.extend(terms.iter().map(|term| {
-            let (hash, count) = unpack(*term);
+            let (hash, count) = unpack(term);
             (hash, at, count)
         }));
         Ok(())
@@ -196,17 +201,16 @@ impl Filling {
 }
 
 /// A term and its count as [`ScanRow::terms`] holds them.
-pub(super) fn pack(hash: u64, count: u16) -> [u8; TERM] {
-    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-    let [i, j] = count.to_le_bytes();
-    [a, b, c, d, e, f, g, h, i, j]
+pub(super) fn pack(hash: u64, count: u16) -> impl Iterator<Item = u8> {
+    hash.to_le_bytes().into_iter().chain(count.to_le_bytes())
 }
 
-fn unpack([a, b, c, d, e, f, g, h, i, j]: [u8; TERM]) -> (u64, u16) {
-    (
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        u16::from_le_bytes([i, j]),
-    )
+fn unpack(term: &[u8; TERM]) -> (u64, u16) {
+    let hash = term
+        .first_chunk()
+        .map_or(0, |eight| u64::from_le_bytes(*eight));
+    let count = term.last_chunk().map_or(0, |two| u16::from_le_bytes(*two));
+    (hash, count)
 }
 
 #[cfg(test)]
@@ -250,13 +254,18 @@ mod tests {
 
     #[test]
     fn joined_segments_say_what_one_filled_at_once_says() {
-        let parts: [&[(u64, u16)]; 4] = [&[(5, 1), (9, 2)], &[(1, 1)], &[(5, 7), (2, 3)], &[(9, 1)]];
+        let parts: [&[(u64, u16)]; 4] =
+            [&[(5, 1), (9, 2)], &[(1, 1)], &[(5, 7), (2, 3)], &[(9, 1)]];
         let whole = filled(0, &parts);
         let joined = filled(0, &parts[..2]).joined(&filled(2, &parts[2..]));
         assert_eq!(joined.matrix, whole.matrix);
         assert_eq!(joined.terms, whole.terms);
         for term in 0..10 {
-            assert_eq!(postings(&joined, term), postings(&whole, term), "term {term}");
+            assert_eq!(
+                postings(&joined, term),
+                postings(&whole, term),
+                "term {term}"
+            );
         }
     }
 

@@ -83,10 +83,7 @@ impl Snapshot {
     }
 
     /// The same, looked at with the eyes of an embedder.
-    pub(super) fn standing_to(
-        mut self,
-        asked: Option<&Fingerprint>,
-    ) -> Result<Self, Trouble> {
+    pub(super) fn standing_to(mut self, asked: Option<&Fingerprint>) -> Result<Self, Trouble> {
         let made_by = self.index.fingerprint()?;
         if let (Some(index), Some(asked)) = (made_by, asked)
             && index != *asked

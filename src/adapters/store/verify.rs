@@ -37,9 +37,8 @@ fn findings(core: &Core) -> Vec<String> {
     match pages {
         Ok(Ok(())) => {},
         Ok(Err(trouble)) => findings.push(told(&trouble)),
-        Err(_panic) => findings.push(
-            "the index cannot be read through; run `saseo library rebuild`".to_owned(),
-        ),
+        Err(_panic) => findings
+            .push("the index cannot be read through; run `saseo library rebuild`".to_owned()),
     }
     findings
 }
@@ -119,16 +118,18 @@ fn indexed(
 
 fn chunk(index: &Index, key: ChunkKey, text: &str) -> Result<(), Trouble> {
     let row = index.chunk(key)?;
-    let span = row.span();
-    if text.get(span.start..span.end) != Some(row.text.as_str()) {
-        return Err(Trouble::Inconsistent("a chunk is not what stands at its place"));
+    let place = row.span();
+    if text.get(place.start..place.end) != Some(row.text.as_str()) {
+        return Err(Trouble::Inconsistent(
+            "a chunk is not what stands at its place",
+        ));
     }
     let scan = index.scan_row(key)?;
     let scan = scan.ok_or(Trouble::Inconsistent("a chunk has no terms"))?;
     let scan: ScanRow<'_> = postcard::from_bytes(&scan)?;
     let same = scan.text == rows::short_hash(&row.text)
-        && scan.start as usize == span.start
-        && scan.end as usize == span.end;
+        && scan.start as usize == place.start
+        && scan.end as usize == place.end;
     if !same {
         return Err(Trouble::Inconsistent("a chunk's terms are another's"));
     }
