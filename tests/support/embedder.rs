@@ -10,18 +10,18 @@ use saseo::domain::embedding::{Embedding, Fingerprint, Purpose};
 use saseo::ports::{Embedder, Unembedded};
 
 /// Hashes words and pairs of letters into a vector.
-pub struct WordHashes {
+pub(crate) struct WordHashes {
     dimensions: usize,
     name: String,
     embedded: AtomicUsize,
 }
 
 impl WordHashes {
-    pub fn new(dimensions: usize) -> Self {
+    pub(crate) fn new(dimensions: usize) -> Self {
         Self::named("word-hashes", dimensions)
     }
 
-    pub fn named(name: &str, dimensions: usize) -> Self {
+    pub(crate) fn named(name: &str, dimensions: usize) -> Self {
         Self {
             dimensions,
             name: format!("{name}-{dimensions}"),
@@ -30,11 +30,11 @@ impl WordHashes {
     }
 
     /// How many texts it has embedded so far.
-    pub fn embedded(&self) -> usize {
+    pub(crate) fn embedded(&self) -> usize {
         self.embedded.load(Ordering::Relaxed)
     }
 
-    pub fn one(&self, text: &str) -> Embedding {
+    pub(crate) fn one(&self, text: &str) -> Embedding {
         let mut vector = vec![0.0_f32; self.dimensions];
         for word in words(text) {
             let letters: Vec<char> = word.chars().collect();
@@ -51,11 +51,8 @@ impl WordHashes {
         for _ in 0..8 {
             hash = hash.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = usize::try_from(hash >> 33).unwrap() % self.dimensions;
-            vector[at] += if hash & (1 << 32) == 0 {
-                weight
-            } else {
-                -weight
-            };
+            let sign = if hash & (1 << 32) == 0 { 1.0 } else { -1.0 };
+            *vector.get_mut(at).unwrap() += sign * weight;
         }
     }
 }

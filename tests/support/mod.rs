@@ -1,10 +1,10 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
-pub mod embedder;
-pub mod openai;
-pub mod script;
-pub mod town;
+pub(crate) mod embedder;
+pub(crate) mod openai;
 pub(crate) mod registry;
+pub(crate) mod script;
+pub(crate) mod site;
 #[cfg(feature = "mistralrs")]
 pub(crate) mod starter;
-pub(crate) mod site;
+pub(crate) mod town;

@@ -38,6 +38,10 @@ pub(super) fn commit(
     by: &str,
 ) -> Result<Revision, Trouble> {
     let now = core.now();
+    if writer.register.head().revision != now.revision {
+        // A commit died between its line and its snapshot; a new start sorts that out.
+        return Err(Trouble::RegisterStuck);
+    }
     let steps = plan(orders, &writer.places, &now);
     if steps.is_empty() {
         return Ok(now.revision);
@@ -57,8 +61,9 @@ pub(super) fn commit(
     next.revision = entry.revision;
     next.catalogue.follow(&entry, &mut writer.places);
     next.grow(segment);
-    note_head(&next.index, writer);
+    let index = Arc::clone(&next.index);
     core.swap(next);
+    note_head(&index, writer);
     Ok(entry.revision)
 }
 

@@ -86,17 +86,14 @@ fn compact(
         .unwrap_or(now.revision)
         .clamp(now.oldest, now.revision.max(now.oldest));
     let index = moved(core, &now, oldest)?;
-    if writer.register.head().revision.0 > 0 {
-        index.set_head(writer.register.head())?;
-    }
-    index.flush()?;
+    index.complete(writer.register.head())?;
     // From here on what is forgotten is not read, whatever happens.
     set_oldest(&core.folder, oldest)?;
     index.take_over(&core.index_root())?;
-    let loaded = Loaded::of(index, &now.catalogue)?;
+    let loaded = Loaded::of(&index, &now.catalogue)?;
     let next = Snapshot::new(now.revision, oldest, now.catalogue.clone(), loaded);
     let whole = next.standing == Standing::Ready;
-    drop(now);
+    drop((now, index));
     let replaced = core.swap(next);
     indexing::retire(replaced)?;
     if !whole {
@@ -115,6 +112,16 @@ fn compact(
 /// A new index with the rows of what `oldest` keeps, and no others.
 fn moved(core: &Core, now: &Snapshot, oldest: Revision) -> Result<Index, Trouble> {
     let index = Index::create(&core.index_root())?;
+    match move_into(&index, now, oldest) {
+        Ok(()) => Ok(index),
+        Err(trouble) => {
+            index.discard()?;
+            Err(trouble)
+        },
+    }
+}
+
+fn move_into(index: &Index, now: &Snapshot, oldest: Revision) -> Result<(), Trouble> {
     if let Some(fingerprint) = now.index.fingerprint()? {
         index.set_fingerprint(&fingerprint)?;
     }
@@ -123,7 +130,7 @@ fn moved(core: &Core, now: &Snapshot, oldest: Revision) -> Result<Index, Trouble
             index.adopt_document(&now.index, number)?;
         }
     }
-    Ok(index)
+    Ok(())
 }
 
 /// Removes the files of all texts that nothing readable refers to.

@@ -36,8 +36,8 @@ impl Documents {
     /// Where the text of `digest` stands.
     pub(super) fn path(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
-        let shelf = name.get(..2).unwrap_or_default();
-        self.root.join(shelf).join(format!("{name}{ENDING}"))
+        let first = name.get(..2).unwrap_or_default();
+        self.root.join(first).join(format!("{name}{ENDING}"))
     }
 
     /// Puts `texts` on the shelf, durable when this returns. A text that already stands there
@@ -80,11 +80,6 @@ impl Documents {
             return Err(damaged());
         }
         String::from_utf8(bytes).map_err(|_| damaged())
-    }
-
-    /// Whether there is a file for `digest`; it may be damaged.
-    pub(super) fn holds(&self, digest: Digest) -> bool {
-        self.path(digest).is_file()
     }
 
     /// Removes the text of `digest` for good.

@@ -45,6 +45,11 @@ pub enum Trouble {
     Text { digest: Digest, path: PathBuf },
     #[error("the index failed; run `saseo library rebuild`")]
     Index(#[source] sled::Error),
+    /// sled refuses everything after one failed write, also when there is room again.
+    #[error(
+        "the disk failed under the index; see that it has room, then start saseo again: nothing that was added is lost"
+    )]
+    IndexDisk(#[source] io::Error),
     #[error("a row of the index cannot be read; run `saseo library rebuild`")]
     Row(#[source] postcard::Error),
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
@@ -96,24 +101,22 @@ impl Trouble {
         }
     }
 
-    /// Whether this is the disk's doing: no room, or a limit on the size of files.
+    /// Whether the disk is full.
     pub(super) fn no_room(&self) -> bool {
-        let kind = match self {
-            Self::File { source, .. } | Self::Index(sled::Error::Io(source)) => source.kind(),
-            _ => return matches!(self, Self::DiskFull { .. }),
+        let (Self::File { source, .. } | Self::IndexDisk(source)) = self else {
+            return matches!(self, Self::DiskFull { .. });
         };
-        matches!(
-            kind,
-            io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge
-        )
+        source.kind() == io::ErrorKind::StorageFull
     }
 }
 
 impl From<sled::Error> for Trouble {
     fn from(error: sled::Error) -> Self {
-        Self::Index(error)
+        if let sled::Error::Io(source) = error {
+            Self::IndexDisk(source)
+        } else {
+            Self::Index(error)
+        }
     }
 }
 
@@ -131,9 +134,10 @@ impl From<Trouble> for Unread {
 
 impl From<Trouble> for Uncommitted {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::DiskFull { free, wanted } => Self::DiskFull { free, wanted },
-            other => Self::Failed(Cause::from(other)),
+        if let Trouble::DiskFull { free, wanted } = trouble {
+            Self::DiskFull { free, wanted }
+        } else {
+            Self::Failed(Cause::from(trouble))
         }
     }
 }

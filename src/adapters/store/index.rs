@@ -24,7 +24,7 @@ use super::segment::{self, Filling, Segment};
 use super::vault;
 use crate::domain::analysis;
 use crate::domain::chunk::Chunk;
-use crate::domain::document::Card;
+use crate::domain::document::{Card, Digest};
 use crate::domain::embedding::{Embedding, Fingerprint};
 
 /// Names the folder in use.
@@ -34,6 +34,13 @@ const PREFIX: &str = "g";
 const FORMAT: &str = "format";
 const FINGERPRINT: &str = "fingerprint";
 const HEAD: &str = "head";
+const ANALYSIS: &str = "analysis";
+
+/// When the analyser takes this apart in another way, all terms are made anew. It holds
+/// something of each kind that the analyser tells apart.
+const SPECIMEN: &str = "The pods were deleted 3 times: 파드를 삭제하려면 kubectl로, \
+    file.yaml kube-apiserver PodDisruptionBudget snake_case v1.29.0 연차휴가는 며칠이에요? \
+    ポッドを削除 删除 Größe café ＡＢＣ";
 
 /// An open index.
 #[derive(Debug)]
@@ -93,7 +100,7 @@ impl Index {
         }
         let index = Self::create(root)?;
         index.take_over(root)?;
-        Loaded::of(index, catalogue)
+        Loaded::of(&index, catalogue)
     }
 
     /// A new, empty index beside the one in use.
@@ -103,6 +110,7 @@ impl Index {
         let index = Self::of(&vault::open_plain(&folder)?, &folder)?;
         let format = postcard::to_stdvec(&rows::FORMAT)?;
         index.meta.insert(FORMAT, format)?;
+        index.meta.insert(ANALYSIS, &analysis_today())?;
         index.flush()?;
         Ok(index)
     }
@@ -157,6 +165,21 @@ impl Index {
         };
         self.meta.insert(HEAD, postcard::to_stdvec(&row)?)?;
         Ok(())
+    }
+
+    /// Says that all documents up to `head` are in it, durable when this returns.
+    pub(super) fn complete(&self, head: Head) -> Result<(), Trouble> {
+        if head.revision.0 > 0 {
+            self.set_head(head)?;
+        }
+        self.meta.insert(ANALYSIS, &analysis_today())?;
+        self.flush()
+    }
+
+    /// Whether its terms are those that the analyser gives today.
+    fn is_analysed_as_today(&self) -> Result<bool, Trouble> {
+        let row = self.meta.get(ANALYSIS)?;
+        Ok(row.is_some_and(|row| *row == analysis_today()))
     }
 
     /// Makes everything written so far durable.
@@ -228,7 +251,7 @@ impl Index {
                 Ok::<_, ConflictableTransactionError<()>>(())
             })
             .map_err(|error| match error {
-                TransactionError::Storage(error) => Trouble::Index(error),
+                TransactionError::Storage(error) => Trouble::from(error),
                 TransactionError::Abort(()) => Trouble::Stopped,
             })
     }
@@ -344,7 +367,7 @@ impl Index {
 
 impl Loaded {
     /// What an index that was just made holds of `catalogue`.
-    pub(super) fn of(index: Index, catalogue: &Catalogue) -> Result<Self, Trouble> {
+    pub(super) fn of(index: &Index, catalogue: &Catalogue) -> Result<Self, Trouble> {
         load(&index.db, &index.folder, catalogue)?
             .ok_or(Trouble::Inconsistent("a new index has no format"))
     }
@@ -405,6 +428,10 @@ fn scan_row(
     Ok(postcard::to_stdvec(&row)?)
 }
 
+fn analysis_today() -> [u8; 32] {
+    *Digest::of(analysis::terms(SPECIMEN).join("\n").as_bytes()).as_bytes()
+}
+
 /// `None` when the index has another format.
 fn load(db: &Db, folder: &Path, catalogue: &Catalogue) -> Result<Option<Loaded>, Trouble> {
     let index = Index::of(db, folder)?;
@@ -415,7 +442,11 @@ fn load(db: &Db, folder: &Path, catalogue: &Catalogue) -> Result<Option<Loaded>,
     if format != Some(rows::FORMAT) {
         return Ok(None);
     }
-    let expected = expected(&index, catalogue)?;
+    let expected = if index.is_analysed_as_today()? {
+        expected(&index, catalogue)?
+    } else {
+        BTreeMap::new()
+    };
     let (segment, found) = fill(&index, &expected)?;
     let missing = catalogue
         .numbered()
@@ -477,7 +508,7 @@ fn current(root: &Path) -> Result<Option<PathBuf>, Trouble> {
     };
     let folder = root.join(name.trim());
     let known = number(name.trim()).is_some() && folder.is_dir();
-    Ok(if known { Some(folder) } else { None })
+    Ok(known.then_some(folder))
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -69,20 +69,38 @@ impl Stacks {
         disk::Room::of(&self.core.folder)?.gate()?;
         let (root, old) = (self.core.index_root(), Arc::clone(&now.index));
         let index = blocking(move || fresh(&root, &old)).await?;
+        let made = self.remade(&now, &index, (&writer, tools)).await;
+        let (next, notes) = match made {
+            Ok(made) => made,
+            Err(trouble) => {
+                blocking(move || Arc::into_inner(index).map_or(Ok(()), Index::discard)).await?;
+                return Err(trouble);
+            },
+        };
+        drop((now, index));
+        let before = self.core.swap(next);
+        blocking(move || retire(before)).await?;
+        Ok(notes)
+    }
+
+    /// The snapshot on a new index, which has taken over.
+    async fn remade(
+        &self,
+        now: &Snapshot,
+        index: &Arc<Index>,
+        (writer, tools): (&Writer, Tools<'_>),
+    ) -> Result<(Snapshot, Vec<String>), Trouble> {
         let numbers: BTreeSet<u32> = now.kept().map(|(number, _)| number).collect();
-        let indexed = index_all(&self.core, &index, &numbers, tools).await?;
-        let mut next = Snapshot::clone(&now);
-        next.index = Arc::clone(&index);
+        let indexed = index_all(&self.core, index, &numbers, tools).await?;
+        finish(Arc::clone(index), writer).await?;
+        let (root, taking_over) = (self.core.index_root(), Arc::clone(index));
+        blocking(move || taking_over.take_over(&root)).await?;
+        let mut next = now.clone();
+        next.index = Arc::clone(index);
         next.segments.clear();
         next.grow(indexed.filling.seal());
         next.standing = Standing::Ready;
-        finish(Arc::clone(&index), &writer).await?;
-        let root = self.core.index_root();
-        blocking(move || index.take_over(&root)).await?;
-        drop(now);
-        let before = self.core.swap(next);
-        blocking(move || retire(before)).await?;
-        Ok(indexed.notes)
+        Ok((next, indexed.notes))
     }
 }
 
@@ -102,13 +120,7 @@ fn fresh(root: &std::path::Path, old: &Index) -> Result<Arc<Index>, Trouble> {
 
 async fn finish(index: Arc<Index>, writer: &Writer) -> Result<(), Trouble> {
     let head = writer.register.head();
-    blocking(move || {
-        if head.revision.0 > 0 {
-            index.set_head(head)?;
-        }
-        index.flush()
-    })
-    .await
+    blocking(move || index.complete(head)).await
 }
 
 /// Closes and removes an index that is no longer in use, once its last reader is gone. A slow
@@ -143,6 +155,9 @@ async fn index_all(
 ) -> Result<Indexed, Trouble> {
     let now = core.now();
     let fingerprint = tools.embedder.fingerprint();
+    if *core.embedder()? != fingerprint {
+        return Err(Trouble::Misfit("another embedder was named at the opening"));
+    }
     let (target, made_by) = (Arc::clone(index), fingerprint.clone());
     blocking(move || target.set_fingerprint(&made_by)).await?;
     let mut indexed = Indexed {

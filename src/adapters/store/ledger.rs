@@ -3,7 +3,8 @@
 //! They cannot be derived from anything, so when this folder cannot be opened it is kept aside
 //! and said; answering goes on with an empty ledger.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use sled::{Db, Tree};
 
 use super::failure::Trouble;
 use super::lock::FolderLock;
-use super::{blocking, rows, vault};
+use super::{STATE, blocking, disk, rows, vault};
 use crate::domain::document::Digest;
 use crate::ports::{Cause, Ledger, Unrecorded};
 
@@ -23,6 +24,7 @@ pub struct Receipts {
 }
 
 struct Shelf {
+    folder: PathBuf,
     db: Db,
     /// Receipts by id.
     receipts: Tree,
@@ -39,15 +41,22 @@ impl Receipts {
         lock: Arc<FolderLock>,
         notes: &mut Vec<String>,
     ) -> Result<Self, Trouble> {
-        let db = match vault::open(folder, |db| Ok(db.clone()), notes)? {
-            Some(db) => db,
-            None => vault::open_plain(folder)?,
-        };
+        vault::settle(folder)?;
+        let mut db = opened(folder, notes)?;
+        if rewriting(folder).exists() {
+            drop(db);
+            notes.extend(rewritten(folder).err().map(|trouble| {
+                format!("receipts that were forgotten are still in {STATE}: {trouble}")
+            }));
+            vault::settle(folder)?;
+            db = opened(folder, notes)?;
+        }
         Ok(Self {
             shelf: Arc::new(Shelf {
                 receipts: db.open_tree("receipts")?,
                 order: db.open_tree("receipt-order")?,
                 recording: Mutex::new(()),
+                folder: folder.to_owned(),
                 db,
                 _lock: lock,
             }),
@@ -55,7 +64,8 @@ impl Receipts {
     }
 
     /// Removes every receipt that names one of `documents`: what was quoted from a text is as
-    /// private as the text. Gives back how many it were.
+    /// private as the text. They cannot be read from here on, and their bytes leave the disk at
+    /// the next opening. Gives back how many they were.
     pub async fn forget(&self, documents: &[Digest]) -> Result<usize, Trouble> {
         let names: Vec<String> = documents.iter().map(ToString::to_string).collect();
         self.with(move |shelf| shelf.forget(&names)).await
@@ -65,8 +75,8 @@ impl Receipts {
         &self,
         work: impl FnOnce(&Shelf) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Trouble> {
-        let shelf = Arc::clone(&self.shelf);
-        blocking(move || work(&shelf)).await
+        let ours = Arc::clone(&self.shelf);
+        blocking(move || work(&ours)).await
     }
 }
 
@@ -90,7 +100,7 @@ impl Shelf {
                 Ok::<_, ConflictableTransactionError<()>>(())
             })
             .map_err(|error| match error {
-                TransactionError::Storage(error) => Trouble::Index(error),
+                TransactionError::Storage(error) => Trouble::from(error),
                 TransactionError::Abort(()) => Trouble::Stopped,
             })?;
         drop(recording);
@@ -131,8 +141,29 @@ impl Shelf {
             }
         }
         self.db.flush()?;
+        if gone > 0 {
+            disk::write_durably(&rewriting(&self.folder), b"")?;
+        }
         Ok(gone)
     }
+}
+
+fn opened(folder: &Path, notes: &mut Vec<String>) -> Result<Db, Trouble> {
+    match vault::open(folder, |db| Ok(db.clone()), notes)? {
+        Some(db) => Ok(db),
+        None => vault::open_plain(folder),
+    }
+}
+
+fn rewritten(folder: &Path) -> Result<(), Trouble> {
+    vault::rewrite(folder)?;
+    let asked = rewriting(folder);
+    fs::remove_file(&asked).map_err(Trouble::file("remove", &asked))
+}
+
+/// The file that asks the next opening to rewrite the folder.
+fn rewriting(folder: &Path) -> PathBuf {
+    folder.with_extension("rewrite")
 }
 
 #[async_trait]

@@ -42,9 +42,9 @@ pub use snapshot::Standing;
 
 use catalogue::{Catalogue, Places};
 use documents::Documents;
-use index::{Index, Loaded};
+use index::Index;
 use lock::FolderLock;
-use register::{Head, Lines, Register};
+use register::{Lines, Register};
 use snapshot::Snapshot;
 
 use crate::domain::document::{Card, Digest};

@@ -30,15 +30,19 @@ impl ChunkKey {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Trouble> {
-        let bytes: [u8; 8] = bytes
+        let number = bytes
             .try_into()
+            .map(u64::from_be_bytes)
             .map_err(|_| Trouble::Inconsistent("a chunk's key has another length"))?;
-        let [a, b, c, d, e, f, g, h] = bytes;
         Ok(Self {
-            document: u32::from_be_bytes([a, b, c, d]),
-            ordinal: u32::from_be_bytes([e, f, g, h]),
+            document: half(number >> 32),
+            ordinal: half(number & u64::from(u32::MAX)),
         })
     }
+}
+
+fn half(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 pub(super) fn document_number(bytes: &[u8]) -> Result<u32, Trouble> {

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::failure::Trouble;
 use super::quantised::Quantised;
 use super::rows;
-use super::segment::Scanned;
+use super::segment::{Scanned, Segment};
 use super::snapshot::Snapshot;
 use crate::domain::analysis;
 use crate::domain::chunk::Span;
 use crate::domain::document::Shelfmark;
 use crate::domain::embedding::Embedding;
+use crate::domain::language::Language;
 use crate::domain::passage::{Found, Passage, Scope, Scores, TermWeight};
 use crate::domain::rank;
 use crate::ports::{Query, Unread};
@@ -24,6 +25,11 @@ use crate::ports::{Query, Unread};
 const RESCORED: usize = 200;
 /// How many each list hands on to be fused.
 const LISTED: usize = 100;
+/// How many of the nearest are asked for their language.
+const NEAREST: usize = 10;
+/// What meaning weighs among texts in the question's language, and among others.
+const EVEN: f32 = 0.5;
+const FOREIGN: f32 = 0.8;
 /// BM25's usual two.
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
@@ -41,7 +47,8 @@ pub(super) fn search(
     };
     let dense = shelf.by_meaning(&query.embedding)?;
     let (terms, lexical) = shelf.by_words(&query.text);
-    let fused = shelf.fused(&dense, &lexical);
+    let weight = shelf.dense_weight(Language::of(&query.text), &dense);
+    let fused = shelf.fused((&dense, &lexical), weight);
     let passages = fused
         .into_iter()
         .take(query.passages)
@@ -100,11 +107,7 @@ impl<'a> Shelf<'a> {
         let quantised = Quantised::of(question);
         let near = self.best(RESCORED, |best| {
             for segment in &self.snapshot.segments {
-                for (chunk, vector) in segment.scan() {
-                    if self.sees(chunk) {
-                        best.offer(chunk, chunk.cosine(&quantised, vector));
-                    }
-                }
+                self.offer_near(segment, &quantised, best);
             }
         });
         let exact = near
@@ -117,31 +120,48 @@ impl<'a> Shelf<'a> {
         Ok(self.distinct(exact, LISTED))
     }
 
+    fn offer_near(&self, segment: &'a Segment, question: &Quantised, best: &mut Best<'a>) {
+        for (chunk, vector) in segment.scan() {
+            if self.sees(chunk) {
+                best.offer(chunk, chunk.cosine(question, vector));
+            }
+        }
+    }
+
     fn by_words(&self, question: &str) -> (Vec<TermWeight>, Vec<Candidate<'a>>) {
         let statistics = Statistics::of(self);
         let terms = self.weighed(question, &statistics);
         let listed = self.best(LISTED, |best| {
             for segment in &self.snapshot.segments {
-                let mut scores = vec![0.0_f32; segment.len()];
-                for (hash, weight) in &terms {
-                    for (at, count) in segment.postings(*hash) {
-                        let at = at as usize;
-                        let (Some(chunk), Some(score)) =
-                            (segment.chunks().get(at), scores.get_mut(at))
-                        else {
-                            continue;
-                        };
-                        *score += statistics.part(weight.idf, count, chunk.length);
-                    }
-                }
-                for (chunk, score) in segment.chunks().iter().zip(scores) {
-                    if score > 0.0 && self.sees(chunk) {
-                        best.offer(chunk, score);
-                    }
-                }
+                self.offer_worded(segment, (&terms, &statistics), best);
             }
         });
         (terms.into_iter().map(|(_, term)| term).collect(), listed)
+    }
+
+    fn offer_worded(
+        &self,
+        segment: &'a Segment,
+        (terms, statistics): (&[(u64, TermWeight)], &Statistics),
+        best: &mut Best<'a>,
+    ) {
+        let chunks = segment.chunks();
+        let mut scores = vec![0.0_f32; chunks.len()];
+        let postings = terms.iter().flat_map(|(hash, weight)| {
+            let idf = weight.idf;
+            segment.postings(*hash).map(move |holder| (idf, holder))
+        });
+        for (idf, (at, count)) in postings {
+            let at = at as usize;
+            if let (Some(chunk), Some(score)) = (chunks.get(at), scores.get_mut(at)) {
+                *score += statistics.part(idf, count, chunk.length);
+            }
+        }
+        for (chunk, score) in chunks.iter().zip(scores) {
+            if score > 0.0 && self.sees(chunk) {
+                best.offer(chunk, score);
+            }
+        }
     }
 
     /// The question's distinct terms in order of appearance, with what they weigh here.
@@ -199,7 +219,24 @@ impl<'a> Shelf<'a> {
         candidates
     }
 
-    fn fused(&self, dense: &[Candidate<'a>], lexical: &[Candidate<'a>]) -> Vec<Scored<'a>> {
+    /// How much meaning counts against words: the same within a language, and the more, the
+    /// more of the nearest are in another language, where words find next to nothing.
+    fn dense_weight(&self, asked_in: Language, dense: &[Candidate<'a>]) -> f32 {
+        let (mut near, mut foreign) = (0_u8, 0_u8);
+        for candidate in dense.iter().take(NEAREST) {
+            let holding = self.snapshot.catalogue.get(candidate.chunk.key.document);
+            near += 1;
+            foreign +=
+                u8::from(holding.is_some_and(|holding| holding.card.language != asked_in));
+        }
+        EVEN + (FOREIGN - EVEN) * f32::from(foreign) / f32::from(near.max(1))
+    }
+
+    fn fused(
+        &self,
+        (dense, lexical): (&[Candidate<'a>], &[Candidate<'a>]),
+        dense_weight: f32,
+    ) -> Vec<Scored<'a>> {
         let mut known = BTreeMap::<u64, Scored<'a>>::new();
         for Candidate { chunk, score } in dense {
             scored(&mut known, chunk).dense = Some(*score);
@@ -207,14 +244,15 @@ impl<'a> Shelf<'a> {
         for Candidate { chunk, score } in lexical {
             scored(&mut known, chunk).lexical = Some(*score);
         }
-        let mut fused: Vec<Scored<'a>> = rank::fuse(&listed(dense), &listed(lexical), 0.5)
-            .into_iter()
-            .filter_map(|(text, fused)| {
-                let mut scored = known.get(&text).copied()?;
-                scored.scores.fused = fused;
-                Some(scored)
-            })
-            .collect();
+        let mut fused: Vec<Scored<'a>> =
+            rank::fuse(&listed(dense), &listed(lexical), dense_weight)
+                .into_iter()
+                .filter_map(|(text, fused)| {
+                    let mut scored = known.get(&text).copied()?;
+                    scored.scores.fused = fused;
+                    Some(scored)
+                })
+                .collect();
         fused.sort_by(|a, b| {
             b.scores
                 .fused
@@ -295,10 +333,10 @@ impl<'a> Best<'a> {
     }
 
     fn prune(&mut self) {
-        let last = self.keep.saturating_sub(1);
+        let at = self.keep.saturating_sub(1);
         let (_, least, _) = self
             .found
-            .select_nth_unstable_by(last, |a, b| b.score.total_cmp(&a.score));
+            .select_nth_unstable_by(at, |a, b| b.score.total_cmp(&a.score));
         self.floor = least.score;
         let floor = self.floor;
         self.found.retain(|candidate| candidate.score >= floor);
@@ -316,13 +354,11 @@ struct Statistics {
 impl Statistics {
     fn of(shelf: &Shelf<'_>) -> Self {
         let (mut chunks, mut terms) = (0_u64, 0_u64);
-        for segment in &shelf.snapshot.segments {
-            for chunk in segment.chunks() {
-                if shelf.sees(chunk) {
-                    chunks += 1;
-                    terms += u64::from(chunk.length);
-                }
-            }
+        let segments = shelf.snapshot.segments.iter();
+        let all = segments.flat_map(|segment| segment.chunks());
+        for chunk in all.filter(|chunk| shelf.sees(chunk)) {
+            chunks += 1;
+            terms += u64::from(chunk.length);
         }
         Self {
             chunks: wide(chunks),

@@ -172,7 +172,7 @@ impl Filling {
             .extend(row.vector.iter().map(|byte| byte.cast_signed()));
         let terms = row.terms.as_chunks::<TERM>().0;
         self.terms.extend(terms.iter().map(|term| {
-            let (hash, count) = unpack(*term);
+            let (hash, count) = unpack(term);
             (hash, at, count)
         }));
         Ok(())
@@ -201,17 +201,16 @@ impl Filling {
 }
 
 /// A term and its count as [`ScanRow::terms`] holds them.
-pub(super) fn pack(hash: u64, count: u16) -> [u8; TERM] {
-    let [a, b, c, d, e, f, g, h] = hash.to_le_bytes();
-    let [i, j] = count.to_le_bytes();
-    [a, b, c, d, e, f, g, h, i, j]
+pub(super) fn pack(hash: u64, count: u16) -> impl Iterator<Item = u8> {
+    hash.to_le_bytes().into_iter().chain(count.to_le_bytes())
 }
 
-fn unpack([a, b, c, d, e, f, g, h, i, j]: [u8; TERM]) -> (u64, u16) {
-    (
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        u16::from_le_bytes([i, j]),
-    )
+fn unpack(term: &[u8; TERM]) -> (u64, u16) {
+    let hash = term
+        .first_chunk()
+        .map_or(0, |eight| u64::from_le_bytes(*eight));
+    let count = term.last_chunk().map_or(0, |two| u16::from_le_bytes(*two));
+    (hash, count)
 }
 
 #[cfg(test)]

@@ -56,6 +56,54 @@ pub(super) fn open<T>(
     }
 }
 
+/// Copies what `folder` holds into a new one that takes its place. sled marks what was removed
+/// as free and leaves the bytes; a copy has only what is alive.
+pub(super) fn rewrite(folder: &Path) -> Result<(), Trouble> {
+    let (fresh, old) = (beside(folder, "new"), beside(folder, "old"));
+    remove(&fresh)?;
+    let copied = attempt(folder, &|from| {
+        let to = open_plain(&fresh)?;
+        to.import(from.export());
+        to.flush()?;
+        Ok(())
+    });
+    copied.map_err(|fault| match fault {
+        Fault::Damaged => Trouble::Inconsistent("it cannot be copied"),
+        Fault::Other(trouble) => trouble,
+    })?;
+    move_to(folder, &old)?;
+    move_to(&fresh, folder)?;
+    remove(&old)
+}
+
+/// Ends a rewriting that a crash cut short.
+pub(super) fn settle(folder: &Path) -> Result<(), Trouble> {
+    let (fresh, old) = (beside(folder, "new"), beside(folder, "old"));
+    if old.exists() && !folder.exists() {
+        // The copy is whole: the old folder is moved only after that.
+        let whole = if fresh.exists() { &fresh } else { &old };
+        move_to(whole, folder)?;
+    }
+    remove(&fresh)?;
+    remove(&old)
+}
+
+fn beside(folder: &Path, ending: &str) -> PathBuf {
+    folder.with_file_name(format!("{}.{ending}", name(folder)))
+}
+
+fn move_to(from: &Path, to: &Path) -> Result<(), Trouble> {
+    fs::rename(from, to).map_err(Trouble::file("rename", from))?;
+    disk::sync_folder(to.parent().unwrap_or(Path::new(".")))
+}
+
+fn remove(folder: &Path) -> Result<(), Trouble> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(Trouble::file("remove", folder))?;
+    }
+    Ok(())
+}
+
 /// Opens a sled folder that is known to be new, or just written.
 pub(super) fn open_plain(folder: &Path) -> Result<Db, Trouble> {
     disk::make_folder(folder)?;
@@ -93,27 +141,27 @@ fn attempt<T>(folder: &Path, load: &impl Fn(&Db) -> Result<T, Trouble>) -> Resul
 
 /// sled says this in words only.
 fn is_held(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Index(sled::Error::Io(error))
+    matches!(trouble, Trouble::IndexDisk(error)
         if error.to_string().contains("could not acquire lock"))
 }
 
 fn is_damage(trouble: &Trouble) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, NotFound, UnexpectedEof};
-    match trouble {
-        Trouble::Index(sled::Error::Io(error)) => {
-            matches!(
-                error.kind(),
-                InvalidData | InvalidInput | NotFound | UnexpectedEof
-            )
-        },
-        Trouble::Index(_) | Trouble::Row(_) | Trouble::Inconsistent(_) => true,
-        _ => false,
+    if let Trouble::IndexDisk(error) = trouble {
+        return matches!(
+            error.kind(),
+            InvalidData | InvalidInput | NotFound | UnexpectedEof
+        );
     }
+    matches!(
+        trouble,
+        Trouble::Index(_) | Trouble::Row(_) | Trouble::Inconsistent(_)
+    )
 }
 
 fn set_aside(folder: &Path) -> Result<PathBuf, Trouble> {
     let parent = folder.parent().unwrap_or(Path::new("."));
-    let aside = (1..)
+    let aside = (1..=u16::MAX)
         .map(|n| parent.join(format!("{}.damaged-{n}", name(folder))))
         .find(|path| !path.exists())
         .ok_or(Trouble::Inconsistent(
@@ -190,6 +238,32 @@ mod tests {
             "{notes:?}"
         );
         assert!(!folder.path().join("index.damaged-1").exists());
+    }
+
+    #[test]
+    fn what_was_removed_is_gone_from_a_rewritten_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = folder.path().join("state");
+        written(&vault);
+        rewrite(&vault).unwrap();
+        let mut notes = Vec::new();
+        assert_eq!(open(&vault, count, &mut notes).unwrap(), Some(500));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_rewriting_that_was_cut_short_is_ended() {
+        for (left, expected) in [(&["old", "new"][..], 500), (&["old"][..], 500)] {
+            let folder = tempfile::tempdir().unwrap();
+            let vault = folder.path().join("state");
+            for ending in left {
+                written(&beside(&vault, ending));
+            }
+            settle(&vault).unwrap();
+            let mut notes = Vec::new();
+            assert_eq!(open(&vault, count, &mut notes).unwrap(), Some(expected));
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]

@@ -118,8 +118,8 @@ fn indexed(
 
 fn chunk(index: &Index, key: ChunkKey, text: &str) -> Result<(), Trouble> {
     let row = index.chunk(key)?;
-    let span = row.span();
-    if text.get(span.start..span.end) != Some(row.text.as_str()) {
+    let place = row.span();
+    if text.get(place.start..place.end) != Some(row.text.as_str()) {
         return Err(Trouble::Inconsistent(
             "a chunk is not what stands at its place",
         ));
@@ -128,8 +128,8 @@ fn chunk(index: &Index, key: ChunkKey, text: &str) -> Result<(), Trouble> {
     let scan = scan.ok_or(Trouble::Inconsistent("a chunk has no terms"))?;
     let scan: ScanRow<'_> = postcard::from_bytes(&scan)?;
     let same = scan.text == rows::short_hash(&row.text)
-        && scan.start as usize == span.start
-        && scan.end as usize == span.end;
+        && scan.start as usize == place.start
+        && scan.end as usize == place.end;
     if !same {
         return Err(Trouble::Inconsistent("a chunk's terms are another's"));
     }
