@@ -104,16 +104,18 @@ impl Region {
     }
 }
 
+/// The first heading of the text; where the page has but one heading and no region, that one;
+/// else what the browser's tab says, without the site's name.
 fn title(page: &Document, region: &Region, said: &Metadata) -> Option<String> {
     let headings = page.select("h1");
-    let only = (headings.length() == 1).then(|| words(&headings.text()));
-    let named = words(&said.title);
-    region
-        .heading
-        .clone()
-        .or(only)
-        .filter(|title| !title.is_empty())
-        .or((!named.is_empty()).then_some(named))
+    // A heading beside the page's own text is the site's name.
+    let only = headings.length() == 1 && region.named == Named::No;
+    let only = only.then(|| words(&headings.text()));
+    let candidates = [region.heading.clone(), only, Some(words(&said.title))];
+    candidates
+        .into_iter()
+        .flatten()
+        .find(|title| !title.is_empty())
 }
 
 fn words(text: &str) -> String {
@@ -159,22 +161,24 @@ fn linked(page: &Document) -> Option<DateTime<Utc>> {
     })
 }
 
-/// The text with its title on top, where readability took it away.
+/// The text with its title on top, once: readability takes it away or makes it smaller.
 fn titled(text: &str, title: Option<&str>) -> String {
     let text = clean(text);
     let text = text.trim();
-    match title.map(clean) {
-        Some(title) if !text.is_empty() && !opens_with(text, &title) => {
-            format!("# {title}\n\n{text}\n")
-        },
-        _ if text.is_empty() => String::new(),
-        _ => format!("{text}\n"),
+    let title = title.map(clean).unwrap_or_default();
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let first_words = words(first.trim_start_matches('#'));
+    let repeated = first.starts_with('#') && first_words == title;
+    let text = if repeated {
+        rest.trim_start_matches('\n')
+    } else {
+        text
+    };
+    if text.is_empty() || title.is_empty() || text.starts_with("# ") {
+        format!("{text}\n")
+    } else {
+        format!("# {title}\n\n{text}\n")
     }
-}
-
-fn opens_with(text: &str, title: &str) -> bool {
-    let first = text.lines().next().unwrap_or_default();
-    first.starts_with("# ") || words(first.trim_start_matches('#')) == title
 }
 
 fn markdown(html: &str) -> Result<String, Unparsable> {
