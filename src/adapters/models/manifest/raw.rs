@@ -223,7 +223,8 @@ fn only(
 }
 
 fn check_name(role: Role, name: &str) -> Result<(), BadManifest> {
-    if is_word(name) {
+    // The folder's own files end so.
+    if is_word(name) && !name.ends_with(".lock") {
         Ok(())
     } else {
         Err(slip(
