@@ -494,6 +494,10 @@ async fn a_conversion_that_cannot_be_done_leaves_no_file() {
 
 #[cfg(feature = "mistralrs")]
 mod starter {
+    use mistralrs::{
+        GgufModelBuilder, Model, ModelDType, RequestBuilder, TextMessageRole, TextModelBuilder,
+    };
+
     use super::*;
     use crate::support::starter;
 
@@ -515,9 +519,43 @@ mod starter {
     }
 
     #[tokio::test]
+    async fn the_converted_starter_models_still_write_english() {
+        let verified = starter::models().await;
+        let folder = verified.folder(Role::Chat);
+        let model = GgufModelBuilder::new(folder.display(), vec!["model.gguf"])
+            .with_force_cpu()
+            .build();
+        assert_writes_english(&model.await.unwrap()).await;
+    }
+
+    #[tokio::test]
     async fn the_starter_models_can_also_be_a_folder_in_f32() {
         let manifest = Manifest::parse(F32).unwrap();
         let verified = starter::pulled(&manifest).await;
-        assert_eq!(verified.files(Role::Chat).count(), 4);
+        let model = TextModelBuilder::new(verified.folder(Role::Chat).display())
+            .with_force_cpu()
+            .with_dtype(ModelDType::F32)
+            .build();
+        assert_writes_english(&model.await.unwrap()).await;
+    }
+
+    /// Of what this model knows by heart; a wrong scale, order or name of a tensor makes noise.
+    async fn assert_writes_english(model: &Model) {
+        let question = "What is the capital of France?";
+        let request = RequestBuilder::new()
+            .add_message(TextMessageRole::User, question)
+            .set_deterministic_sampler()
+            .set_sampler_max_len(24);
+        let response = model.send_chat_request(request).await.unwrap();
+        let written = response
+            .choices
+            .first()
+            .unwrap()
+            .message
+            .content
+            .clone()
+            .unwrap();
+        println!("{written} {:?}", response.usage);
+        assert!(written.contains("Paris"), "{written}");
     }
 }

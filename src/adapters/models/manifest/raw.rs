@@ -223,8 +223,8 @@ fn only(
 }
 
 fn check_name(role: Role, name: &str) -> Result<(), BadManifest> {
-    // The folder's own files end so.
-    if is_word(name) && !name.ends_with(".lock") {
+    // The models folder has files of its own.
+    if is_word(name) && !["models.lock", "pull.lock"].contains(&name) {
         Ok(())
     } else {
         Err(slip(
