@@ -406,6 +406,14 @@ async fn a_file_without_a_pin_is_what_the_first_pull_of_its_commit_gave() {
     );
     depot.tamper();
     assert!(depot.verify(&manifest).is_err());
+
+    // From then on the hub is held to it.
+    depot
+        .registry
+        .put_on_hub("owner/repo", COMMIT, "w.gguf", b"other bytes");
+    let refused = depot.pull(&manifest).await.unwrap_err().to_string();
+    assert!(refused.contains("another digest"), "{refused}");
+    assert!(depot.verify(&manifest).is_err());
 }
 
 #[tokio::test]
@@ -485,14 +493,69 @@ async fn a_conversion_that_cannot_be_done_leaves_no_file() {
 }
 
 #[cfg(feature = "mistralrs")]
-#[tokio::test]
-async fn the_starter_models_are_pulled_converted_and_verified() {
-    let verified = crate::support::starter::models().await;
-    let chat = verified.file(Role::Chat, "model.gguf").unwrap();
-    assert_eq!(chat.bytes(), 0);
-    let embedding: Vec<_> = verified
-        .files(Role::Embedding)
-        .map(saseo::adapters::models::verify::VerifiedFile::name)
-        .collect();
-    assert_eq!(embedding, ["model.safetensors", "tokenizer.json"]);
+mod starter {
+    use mistralrs::{
+        GgufModelBuilder, Model, ModelDType, RequestBuilder, TextMessageRole, TextModelBuilder,
+    };
+
+    use super::*;
+    use crate::support::starter;
+
+    const F32: &str = include_str!("../deploy/models/starter-f32.toml");
+
+    /// Every digest is pinned in the manifest, so a pull that ends has converted them right.
+    #[tokio::test]
+    async fn the_starter_models_are_pulled_converted_and_verified() {
+        let verified = starter::models().await;
+        let names = |role| -> Vec<_> {
+            let files = verified.files(role);
+            files.map(|file| file.name().to_owned()).collect()
+        };
+        assert_eq!(names(Role::Chat), ["model.gguf"]);
+        assert_eq!(
+            names(Role::Embedding),
+            ["model.safetensors", "tokenizer.json"]
+        );
+    }
+
+    #[tokio::test]
+    async fn the_converted_starter_models_still_write_english() {
+        let verified = starter::models().await;
+        let folder = verified.folder(Role::Chat);
+        let model = GgufModelBuilder::new(folder.display(), vec!["model.gguf"])
+            .with_force_cpu()
+            .build();
+        assert_writes_english(&model.await.unwrap()).await;
+    }
+
+    #[tokio::test]
+    async fn the_starter_models_can_also_be_a_folder_in_f32() {
+        let manifest = Manifest::parse(F32).unwrap();
+        let verified = starter::pulled(&manifest).await;
+        let model = TextModelBuilder::new(verified.folder(Role::Chat).display())
+            .with_force_cpu()
+            .with_dtype(ModelDType::F32)
+            .build();
+        assert_writes_english(&model.await.unwrap()).await;
+    }
+
+    /// Of what this model knows by heart; a wrong scale, order or name of a tensor makes noise.
+    async fn assert_writes_english(model: &Model) {
+        let question = "What is the capital of France?";
+        let request = RequestBuilder::new()
+            .add_message(TextMessageRole::User, question)
+            .set_deterministic_sampler()
+            .set_sampler_max_len(24);
+        let response = model.send_chat_request(request).await.unwrap();
+        let written = response
+            .choices
+            .first()
+            .unwrap()
+            .message
+            .content
+            .clone()
+            .unwrap();
+        println!("{written} {:?}", response.usage);
+        assert!(written.contains("Paris"), "{written}");
+    }
 }

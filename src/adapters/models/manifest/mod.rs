@@ -149,7 +149,7 @@ pub enum Conversion {
 #[derive(Debug, thiserror::Error)]
 pub enum BadManifest {
     /// Not TOML, an unknown key or an impossible value; the message has line and key.
-    #[error("{0}")]
+    #[error("{}", .0.to_string().trim_end())]
     Unreadable(#[source] Box<toml::de::Error>),
     /// A key that does not go with the others.
     #[error("`{key}` {why}")]
@@ -378,7 +378,7 @@ window = 512
         check(
             "kind = \"gguf\"",
             &format!("sah256 = {SHA:?}"),
-            &["sah256", "line 12"],
+            &["sah256", "line 11"],
         );
         check("kind = \"ggfu\"", &sha, &["ggfu", "gguf"]);
         check("kind = \"gguf\"", "sha256 = \"12\"", &["64", "sha256"]);

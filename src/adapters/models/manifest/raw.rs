@@ -223,7 +223,8 @@ fn only(
 }
 
 fn check_name(role: Role, name: &str) -> Result<(), BadManifest> {
-    if is_word(name) {
+    // The models folder has files of its own.
+    if is_word(name) && !["models.lock", "pull.lock"].contains(&name) {
         Ok(())
     } else {
         Err(slip(
