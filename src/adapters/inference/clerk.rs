@@ -472,3 +472,85 @@ fn read(chunk: ChatCompletionChunkResponse) -> Heard {
     });
     Heard::Chunk(choice.delta.content.unwrap_or_default(), end)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use mistralrs::Request;
+
+    use super::*;
+
+    async fn clerk() -> Clerk {
+        #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
+        let folder = std::env::var("SASEO_TEST_MODELS").expect(
+            "SASEO_TEST_MODELS names the folder of the starter models: \
+             `saseo --models DIR models pull` fills one, `make test` does both",
+        );
+        let file = PathBuf::from(folder).join("smollm2-135m-instruct-q8-0/model.gguf");
+        let orders = Orders {
+            weights: Weights::Gguf(file),
+            deadlines: Deadlines::default(),
+            answers_remembered: 4,
+            queue: 1,
+        };
+        Clerk::new(orders).await.unwrap()
+    }
+
+    type Answer = oneshot::Receiver<Result<Written, Unwritten>>;
+
+    fn job(longest: usize) -> (Job, mpsc::UnboundedReceiver<String>, Answer) {
+        let (pieces, heard) = mpsc::unbounded_channel();
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            prompt: vec![Message {
+                role: ports::Role::User,
+                text: "Tell me a long story.".to_owned(),
+            }],
+            sampling: Sampling {
+                temperature: 0.0,
+                seed: 0,
+                longest,
+            },
+            pieces,
+            reply,
+        };
+        (job, heard, answer)
+    }
+
+    async fn kill(model: &Model) {
+        let line = model.inner().get_sender(None).unwrap();
+        line.send(Request::Terminate).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_dies_before_the_first_word_is_renewed_and_the_answer_comes() {
+        let mut clerk = clerk().await;
+        let (job, _heard, answer) = job(4);
+        kill(&clerk.model().await.unwrap()).await;
+
+        clerk.attend(job).await;
+
+        assert!(answer.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_dies_in_the_middle_fails_one_answer_and_not_the_next() {
+        let mut clerk = clerk().await;
+        let model = clerk.model().await.unwrap();
+        let (long, mut heard, answer) = job(400);
+        let killing = async {
+            heard.recv().await;
+            kill(&model).await;
+            drop(model);
+        };
+
+        tokio::join!(clerk.attend(long), killing);
+
+        let failed = answer.await.unwrap();
+        assert!(matches!(failed, Err(Unwritten::Failed(_))), "{failed:?}");
+        let (next, _heard, answer) = job(4);
+        clerk.attend(next).await;
+        assert!(answer.await.unwrap().is_ok());
+    }
+}
