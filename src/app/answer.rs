@@ -1,9 +1,11 @@
 //! Answers one question.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::desk::Desk;
 use super::draft::{self, Hearing};
+use crate::domain::analysis;
 use crate::domain::answer::{Declined, Outcome};
 use crate::domain::document::Digest;
 use crate::domain::embedding::{Embedding, Purpose};
@@ -64,8 +66,8 @@ pub async fn compose(
     messenger.sources(&found.passages);
     let mut receipt = open_receipt(desk, asked, &found, evidence::confidence(&search, &found));
     receipt.millis.sources = watch.millis();
-    if let Some(evidence) = Evidence::gather(&search, found, desk.rules.floor) {
-        let reading = read(desk, &search, &meaning, &evidence).await?;
+    if let Some(evidence) = Evidence::gather(&search, &found, desk.rules.floor) {
+        let reading = read(desk, &search, &meaning, (&evidence, &found.terms)).await?;
         let hearing = Hearing::new(&reading, messenger, &watch);
         let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
         receipt.draft = draft;
@@ -159,7 +161,7 @@ async fn read(
     desk: &Desk,
     search: &str,
     question: &Embedding,
-    evidence: &Evidence,
+    (evidence, terms): (&Evidence, &[TermWeight]),
 ) -> Result<Reading, Unembedded> {
     let passages: Vec<_> = evidence
         .passages()
@@ -168,7 +170,7 @@ async fn read(
         .cloned()
         .collect();
     let lines = reading::lines(&passages);
-    let terms = evidence.terms().to_vec();
+    let terms = content(search, terms);
     let chosen = promising(search, &lines, &terms, desk.rules.lines_read);
     let meanings = meanings(desk, &lines, &chosen).await?;
     let language = Language::of(search);
@@ -211,6 +213,12 @@ async fn meanings(
         }
     }
     Ok(meanings)
+}
+
+/// What the question is about: its terms without question words, with what they weigh.
+fn content(search: &str, terms: &[TermWeight]) -> Vec<TermWeight> {
+    let about: BTreeSet<String> = analysis::content_terms(search).into_iter().collect();
+    terms.iter().filter(|weight| about.contains(&weight.term)).cloned().collect()
 }
 
 /// The lines worth comparing by meaning, which costs time: those that share words with the

@@ -167,7 +167,7 @@ mod local {
     use crate::adapters::inference::bert::{Bert, BertSettings};
     use crate::adapters::inference::chat::{ChatSettings, LocalChat, Weights};
     use crate::adapters::inference::embedding::{EmbeddingSettings, LocalEmbedder};
-    use crate::adapters::models::manifest::HubRepo;
+    use crate::adapters::models::source::HubRepo;
 
     pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {
         let spec = &verified.manifest().embedding;

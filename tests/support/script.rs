@@ -8,13 +8,13 @@ use saseo::ports::{ChatModel, Ended, Message, ModelIdentity, Sampling, Unwritten
 use tokio::sync::mpsc;
 
 /// Writes its script, word by word, and remembers what it was asked.
-pub struct Script {
+pub(crate) struct Script {
     text: Option<String>,
     asked: Mutex<Vec<Vec<Message>>>,
 }
 
 impl Script {
-    pub fn saying(text: &str) -> Self {
+    pub(crate) fn saying(text: &str) -> Self {
         Self {
             text: Some(text.to_owned()),
             asked: Mutex::default(),
@@ -22,7 +22,7 @@ impl Script {
     }
 
     /// An engine that fails each time.
-    pub fn broken() -> Self {
+    pub(crate) fn broken() -> Self {
         Self {
             text: None,
             asked: Mutex::default(),
@@ -30,7 +30,7 @@ impl Script {
     }
 
     /// The prompts so far, as one text each.
-    pub fn prompts(&self) -> Vec<String> {
+    pub(crate) fn prompts(&self) -> Vec<String> {
         let whole = |prompt: &Vec<Message>| {
             prompt
                 .iter()

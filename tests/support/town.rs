@@ -22,14 +22,14 @@ use super::embedder::WordHashes;
 use super::script::Script;
 
 /// The library, who sits in it, and the folder it lies in.
-pub struct Town {
-    pub desk: Desk,
-    pub script: Arc<Script>,
+pub(crate) struct Town {
+    pub(crate) desk: Desk,
+    pub(crate) script: Arc<Script>,
     _folder: tempfile::TempDir,
 }
 
 impl Town {
-    pub fn with(script: Script) -> Self {
+    pub(crate) fn with(script: Script) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let embedder: Arc<dyn Embedder> = Arc::new(WordHashes::new(64));
         let clock = Arc::new(SystemClock::start());
@@ -55,7 +55,7 @@ impl Town {
     }
 
     /// Puts a page on the shelf.
-    pub async fn add(&self, title: &str, text: &str) -> Shelved {
+    pub(crate) async fn add(&self, title: &str, text: &str) -> Shelved {
         let document = Document {
             shelfmark: Shelfmark {
                 collection: CollectionName::default(),
@@ -71,11 +71,11 @@ impl Town {
             .unwrap()
     }
 
-    pub async fn ask(&self, question: &str) -> (Receipt, Seen) {
+    pub(crate) async fn ask(&self, question: &str) -> (Receipt, Seen) {
         self.ask_after(question, &[]).await.unwrap()
     }
 
-    pub async fn ask_after(
+    pub(crate) async fn ask_after(
         &self,
         question: &str,
         said: &[Turn],
@@ -93,9 +93,9 @@ impl Town {
 
 /// What a person was shown before the final form.
 #[derive(Debug, Default)]
-pub struct Seen {
-    pub titles: Vec<String>,
-    pub sentences: Vec<String>,
+pub(crate) struct Seen {
+    pub(crate) titles: Vec<String>,
+    pub(crate) sentences: Vec<String>,
 }
 
 #[derive(Default)]

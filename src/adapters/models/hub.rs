@@ -18,7 +18,7 @@ use url::Url;
 
 use super::origin::{Origins, Unfetched};
 use super::progress::Progress;
-use super::shelf::{Shelf, failed};
+use super::shelf::{Shelf, Unshelved, failed};
 use super::source::HubFile;
 use crate::ports::Cause;
 
@@ -85,9 +85,15 @@ enum Failure {
     Passing(Cause),
 }
 
-impl<E: Into<Unfetched>> From<E> for Failure {
-    fn from(unfetched: E) -> Self {
-        Self::Final(unfetched.into())
+impl From<Unfetched> for Failure {
+    fn from(unfetched: Unfetched) -> Self {
+        Self::Final(unfetched)
+    }
+}
+
+impl From<Unshelved> for Failure {
+    fn from(unshelved: Unshelved) -> Self {
+        Self::Final(unshelved.into())
     }
 }
 

@@ -18,18 +18,13 @@ use crate::domain::document::Shelfmark;
 use crate::domain::embedding::Embedding;
 use crate::domain::language::Language;
 use crate::domain::passage::{Found, Passage, Scope, Scores, TermWeight};
-use crate::domain::rank;
+use crate::domain::rank::{self, Closeness};
 use crate::ports::{Query, Unread};
 
 /// How many the scan in bytes hands on to be scored again from the full vectors.
 const RESCORED: usize = 200;
 /// How many each list hands on to be fused.
 const LISTED: usize = 100;
-/// How many of the nearest are asked for their language.
-const NEAREST: usize = 10;
-/// What meaning weighs among texts in the question's language, and among others.
-const EVEN: f32 = 0.5;
-const FOREIGN: f32 = 0.8;
 /// BM25's usual two.
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
@@ -45,10 +40,9 @@ pub(super) fn search(
         snapshot,
         visible: snapshot.catalogue.visible(revision, scope),
     };
-    let dense = shelf.by_meaning(&query.embedding)?;
+    let (dense, closeness) = shelf.by_meaning(&query.embedding)?;
     let (terms, lexical) = shelf.by_words(&query.text);
-    let weight = shelf.dense_weight(Language::of(&query.text), &dense);
-    let fused = shelf.fused((&dense, &lexical), weight);
+    let fused = shelf.fused(Language::of(&query.text), &dense, &lexical);
     let passages = fused
         .into_iter()
         .take(query.passages)
@@ -58,6 +52,7 @@ pub(super) fn search(
         revision,
         passages,
         terms,
+        background: closeness.backgrounds(),
     })
 }
 
@@ -73,6 +68,12 @@ struct Shelf<'a> {
 struct Candidate<'a> {
     chunk: &'a Scanned,
     score: f32,
+}
+
+/// A chunk that stands out in meaning, with its cosine.
+struct Near<'a> {
+    candidate: Candidate<'a>,
+    cosine: f32,
 }
 
 /// A chunk with all its scores.
@@ -96,7 +97,12 @@ impl<'a> Shelf<'a> {
         Some((&holding.card.shelfmark, chunk.span()))
     }
 
-    fn by_meaning(&self, question: &Embedding) -> Result<Vec<Candidate<'a>>, Trouble> {
+    /// The chunks that stand out in meaning, with their cosines, and how close the question is
+    /// to what may be seen at large.
+    fn by_meaning(
+        &self,
+        question: &Embedding,
+    ) -> Result<(Vec<Near<'a>>, Closeness), Trouble> {
         let question = question.as_slice();
         let dimensions = self.snapshot.dimensions();
         if dimensions.is_some_and(|length| length != question.len()) {
@@ -105,27 +111,51 @@ impl<'a> Shelf<'a> {
             ));
         }
         let quantised = Quantised::of(question);
+        let mut closeness = Closeness::default();
+        for (language, _, cosine) in self.near(&quantised) {
+            closeness.note(language, cosine);
+        }
         let near = self.best(RESCORED, |best| {
-            for segment in &self.snapshot.segments {
-                self.offer_near(segment, &quantised, best);
+            for (language, chunk, cosine) in self.near(&quantised) {
+                best.offer(chunk, closeness.standing(language, cosine));
             }
         });
         let exact = near
             .into_iter()
             .map(|Candidate { chunk, score: _ }| {
-                let score = self.snapshot.index.cosine(&chunk.vector, question)?;
-                Ok(Candidate { chunk, score })
+                let cosine = self.snapshot.index.cosine(&chunk.vector, question)?;
+                let score = closeness.standing(self.language(chunk), cosine);
+                Ok((Candidate { chunk, score }, cosine))
             })
             .collect::<Result<Vec<_>, Trouble>>()?;
-        Ok(self.distinct(exact, LISTED))
+        let cosines: BTreeMap<_, _> =
+            exact.iter().map(|(candidate, cosine)| (candidate.chunk.text, *cosine)).collect();
+        let standing = exact.into_iter().map(|(candidate, _)| candidate).collect();
+        let near = self.distinct(standing, LISTED).into_iter().map(|candidate| Near {
+            cosine: cosines.get(&candidate.chunk.text).copied().unwrap_or_default(),
+            candidate,
+        });
+        Ok((near.collect(), closeness))
     }
 
-    fn offer_near(&self, segment: &'a Segment, question: &Quantised, best: &mut Best<'a>) {
-        for (chunk, vector) in segment.scan() {
-            if self.sees(chunk) {
-                best.offer(chunk, chunk.cosine(question, vector));
-            }
-        }
+    /// Every chunk that may be seen, with its language and about its cosine.
+    fn near(
+        &self,
+        question: &Quantised,
+    ) -> impl Iterator<Item = (Language, &'a Scanned, f32)> {
+        self.snapshot
+            .segments
+            .iter()
+            .flat_map(|segment| segment.scan())
+            .filter(|(chunk, _)| self.sees(chunk))
+            .map(|(chunk, vector)| {
+                (self.language(chunk), chunk, chunk.cosine(question, vector))
+            })
+    }
+
+    fn language(&self, chunk: &Scanned) -> Language {
+        let holding = self.snapshot.catalogue.get(chunk.key.document);
+        holding.map_or_else(Language::default, |holding| holding.card.language)
     }
 
     fn by_words(&self, question: &str) -> (Vec<TermWeight>, Vec<Candidate<'a>>) {
@@ -219,40 +249,33 @@ impl<'a> Shelf<'a> {
         candidates
     }
 
-    /// How much meaning counts against words: the same within a language, and the more, the
-    /// more of the nearest are in another language, where words find next to nothing.
-    fn dense_weight(&self, asked_in: Language, dense: &[Candidate<'a>]) -> f32 {
-        let (mut near, mut foreign) = (0_u8, 0_u8);
-        for candidate in dense.iter().take(NEAREST) {
-            let holding = self.snapshot.catalogue.get(candidate.chunk.key.document);
-            near += 1;
-            foreign +=
-                u8::from(holding.is_some_and(|holding| holding.card.language != asked_in));
-        }
-        EVEN + (FOREIGN - EVEN) * f32::from(foreign) / f32::from(near.max(1))
-    }
-
     fn fused(
         &self,
-        (dense, lexical): (&[Candidate<'a>], &[Candidate<'a>]),
-        dense_weight: f32,
+        asked: Language,
+        dense: &[Near<'a>],
+        lexical: &[Candidate<'a>],
     ) -> Vec<Scored<'a>> {
         let mut known = BTreeMap::<u64, Scored<'a>>::new();
-        for Candidate { chunk, score } in dense {
-            scored(&mut known, chunk).dense = Some(*score);
+        for Near { candidate, cosine } in dense {
+            scored(&mut known, candidate.chunk).dense = Some(*cosine);
         }
         for Candidate { chunk, score } in lexical {
             scored(&mut known, chunk).lexical = Some(*score);
         }
-        let mut fused: Vec<Scored<'a>> =
-            rank::fuse(&listed(dense), &listed(lexical), dense_weight)
-                .into_iter()
-                .filter_map(|(text, fused)| {
-                    let mut scored = known.get(&text).copied()?;
-                    scored.scores.fused = fused;
-                    Some(scored)
-                })
-                .collect();
+        let standing: Vec<_> = dense.iter().map(|near| near.candidate).collect();
+        let weight = |text: u64| {
+            let language = known.get(&text).map(|scored| self.language(scored.chunk));
+            rank::dense_weight(asked, language.unwrap_or(asked))
+        };
+        let sums = rank::fuse(&listed(&standing), &listed(lexical), &weight);
+        let mut fused: Vec<Scored<'a>> = sums
+            .into_iter()
+            .filter_map(|(text, fused)| {
+                let mut scored = known.get(&text).copied()?;
+                scored.scores.fused = fused;
+                Some(scored)
+            })
+            .collect();
         fused.sort_by(|a, b| {
             b.scores
                 .fused
