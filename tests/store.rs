@@ -11,13 +11,14 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use saseo::adapters::store::{Opened, Receipts, Stacks, Standing, Tools};
 use saseo::domain::chunk::{Chunk, Span};
 use saseo::domain::document::{CollectionName, Digest, Document, Shelfmark};
+use saseo::domain::embedding::Embedding;
 use saseo::domain::language::Language;
 use saseo::domain::passage::{Found, Scope};
 use saseo::domain::revision::{Change, Revision};
@@ -1200,58 +1201,54 @@ proptest! {
 /// Not a test: prints how long opening, searching and adding take.
 #[tokio::test]
 #[ignore = "a measurement; run it with --release --ignored --nocapture"]
+async fn how_fast_the_library_is() {
+    let mut random = Random(7);
+    for documents in [1_000, 10_000] {
+        measure(documents, &mut random).await;
+    }
+}
+
 #[expect(
     clippy::print_stderr,
     clippy::disallowed_methods,
     reason = "measuring is what it is for"
 )]
-async fn how_fast_the_library_is() {
-    let mut random = Random(7);
-    for documents in [1_000, 10_000] {
-        let folder = tempfile::tempdir().unwrap();
-        let embedder = WordHashes::new(384);
-        let library = open(folder.path(), &embedder).unwrap().library;
-        let begun = std::time::Instant::now();
-        for first in (0..documents).step_by(500) {
-            let orders = (first..first + 500).map(|n| random.document(n)).collect();
-            library.commit(orders, "test").await.unwrap();
-        }
-        let added = begun.elapsed();
-        let begun = std::time::Instant::now();
-        library
-            .commit((0..10).map(|n| random.document(n)).collect(), "test")
-            .await
-            .unwrap();
-        let ten = begun.elapsed();
-        drop(library);
-        let before = resident();
-        let begun = std::time::Instant::now();
-        let library = open(folder.path(), &embedder).unwrap().library;
-        let opened = begun.elapsed();
-        let after = resident();
-        let mut times = Vec::new();
-        for _ in 0..50 {
-            let query = Query {
-                text: random.words(8),
-                embedding: random.embedding(),
-                passages: 8,
-            };
-            let begun = std::time::Instant::now();
-            library.search(&query, &Scope::default()).await.unwrap();
-            times.push(begun.elapsed());
-        }
-        times.sort();
-        let sizes = library.sizes().await.unwrap();
-        eprintln!(
-            "{} chunks: added in {added:?}, ten documents {ten:?}, opened in {opened:?}, \
-             search median {:?}, slowest {:?}, memory {} MiB more than {} MiB, {sizes:?}",
-            sizes.chunks,
-            times[25],
-            times[49],
-            after - before,
-            before,
-        );
+async fn measure(documents: usize, random: &mut Random) {
+    let folder = tempfile::tempdir().unwrap();
+    let embedder = WordHashes::new(384);
+    let library = open(folder.path(), &embedder).unwrap().library;
+    let begun = Instant::now();
+    for first in (0..documents).step_by(500) {
+        let orders = (first..first + 500).map(|n| random.document(n)).collect();
+        library.commit(orders, "test").await.unwrap();
     }
+    let added = begun.elapsed();
+    let orders = (0..10).map(|n| random.document(n)).collect();
+    let begun = Instant::now();
+    library.commit(orders, "test").await.unwrap();
+    eprintln!(
+        "{documents} documents: added in {added:?}, then ten in {:?}",
+        begun.elapsed()
+    );
+    drop(library);
+    let (before, begun) = (resident(), Instant::now());
+    let library = open(folder.path(), &embedder).unwrap().library;
+    let (opened, after) = (begun.elapsed(), resident());
+    eprintln!("opened in {opened:?}; memory {before} MiB before, {after} MiB after");
+    let mut times = Vec::new();
+    for _ in 0..50 {
+        let query = Query {
+            text: random.words(8),
+            embedding: random.embedding(),
+            passages: 8,
+        };
+        let begun = Instant::now();
+        library.search(&query, &Scope::default()).await.unwrap();
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    eprintln!("search: median {:?}, slowest {:?}", times[25], times[49]);
+    eprintln!("{:?}", library.sizes().await.unwrap());
 }
 
 /// What this process has in memory, in MiB.
@@ -1283,21 +1280,19 @@ impl Random {
 
     /// Words of which a few are common and most are rare, as in a language.
     fn words(&mut self, count: usize) -> String {
-        let mut words = String::new();
-        for _ in 0..count {
-            let share = (self.next() % 10_000) as f64 / 10_000.0;
-            let word = (60_000_f64.powf(share)) as u64;
-            words.push_str(&format!("w{word}x "));
-        }
-        words
+        let words = (0..count).map(|_| {
+            let widest = 1 << (self.next() % 16 + 1);
+            format!("w{}x", self.next() % widest)
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 
-    fn embedding(&mut self) -> saseo::domain::embedding::Embedding {
+    fn embedding(&mut self) -> Embedding {
         let vector = (0..384).map(|_| {
             let sum: u64 = (0..4).map(|_| self.next() % 1_000).sum();
-            sum as f32 - 1_998.0
+            f32::from(u16::try_from(sum).unwrap()) - 1_998.0
         });
-        saseo::domain::embedding::Embedding::normalised(vector.collect())
+        Embedding::normalised(vector.collect())
     }
 
     fn document(&mut self, number: usize) -> Order {
