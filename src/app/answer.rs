@@ -218,7 +218,11 @@ async fn meanings(
 /// What the question is about: its terms without question words, with what they weigh.
 fn content(search: &str, terms: &[TermWeight]) -> Vec<TermWeight> {
     let about: BTreeSet<String> = analysis::content_terms(search).into_iter().collect();
-    terms.iter().filter(|weight| about.contains(&weight.term)).cloned().collect()
+    terms
+        .iter()
+        .filter(|weight| about.contains(&weight.term))
+        .cloned()
+        .collect()
 }
 
 /// The lines worth comparing by meaning, which costs time: those that share words with the

@@ -85,7 +85,10 @@ impl Closeness {
     }
 
     /// How far a passage with this cosine stands out, in standard deviations.
-    #[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a score needs no more digits"
+    )]
     pub fn standing(&self, language: Language, cosine: f32) -> f32 {
         let all = self.all();
         let own = self.sums.get(&language).copied().unwrap_or_default();
@@ -95,7 +98,10 @@ impl Closeness {
     }
 
     /// The mean cosine of each language.
-    #[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a score needs no more digits"
+    )]
     pub fn backgrounds(&self) -> Vec<Background> {
         let background = |(language, sum): (&Language, &Sum)| Background {
             language: *language,
@@ -116,11 +122,16 @@ impl Closeness {
     /// The scatter around each language's own mean.
     fn scatter(&self, all: &Sum) -> f64 {
         let within: f64 = self.sums.values().map(Sum::spread).sum();
-        (within / f64::from(all.count.max(1))).sqrt().max(Self::LEAST_SCATTER)
+        (within / f64::from(all.count.max(1)))
+            .sqrt()
+            .max(Self::LEAST_SCATTER)
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "the sums of a million cosines have 44 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the sums of a million cosines have 44 bits"
+)]
 impl Sum {
     /// What a cosine of 1 counts.
     const ONE: f64 = 16_777_216.0;

@@ -99,10 +99,7 @@ impl<'a> Shelf<'a> {
 
     /// The chunks that stand out in meaning, with their cosines, and how close the question is
     /// to what may be seen at large.
-    fn by_meaning(
-        &self,
-        question: &Embedding,
-    ) -> Result<(Vec<Near<'a>>, Closeness), Trouble> {
+    fn by_meaning(&self, question: &Embedding) -> Result<(Vec<Near<'a>>, Closeness), Trouble> {
         let question = question.as_slice();
         let dimensions = self.snapshot.dimensions();
         if dimensions.is_some_and(|length| length != question.len()) {
@@ -128,21 +125,26 @@ impl<'a> Shelf<'a> {
                 Ok((Candidate { chunk, score }, cosine))
             })
             .collect::<Result<Vec<_>, Trouble>>()?;
-        let cosines: BTreeMap<_, _> =
-            exact.iter().map(|(candidate, cosine)| (candidate.chunk.text, *cosine)).collect();
+        let cosines: BTreeMap<_, _> = exact
+            .iter()
+            .map(|(candidate, cosine)| (candidate.chunk.text, *cosine))
+            .collect();
         let standing = exact.into_iter().map(|(candidate, _)| candidate).collect();
-        let near = self.distinct(standing, LISTED).into_iter().map(|candidate| Near {
-            cosine: cosines.get(&candidate.chunk.text).copied().unwrap_or_default(),
-            candidate,
-        });
+        let near = self
+            .distinct(standing, LISTED)
+            .into_iter()
+            .map(|candidate| Near {
+                cosine: cosines
+                    .get(&candidate.chunk.text)
+                    .copied()
+                    .unwrap_or_default(),
+                candidate,
+            });
         Ok((near.collect(), closeness))
     }
 
     /// Every chunk that may be seen, with its language and about its cosine.
-    fn near(
-        &self,
-        question: &Quantised,
-    ) -> impl Iterator<Item = (Language, &'a Scanned, f32)> {
+    fn near(&self, question: &Quantised) -> impl Iterator<Item = (Language, &'a Scanned, f32)> {
         self.snapshot
             .segments
             .iter()
