@@ -11,5 +11,6 @@ mod ask;
 mod inference;
 mod models;
 mod parse;
+mod program;
 mod store;
 mod tidy;

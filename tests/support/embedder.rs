@@ -10,6 +10,7 @@ use saseo::domain::embedding::{Embedding, Fingerprint, Purpose};
 use saseo::ports::{Embedder, Unembedded};
 
 /// Hashes words and pairs of letters into a vector.
+#[derive(Debug)]
 pub(crate) struct WordHashes {
     dimensions: usize,
     name: String,

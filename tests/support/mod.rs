@@ -2,6 +2,7 @@
 
 pub(crate) mod embedder;
 pub(crate) mod openai;
+pub(crate) mod program;
 pub(crate) mod registry;
 pub(crate) mod script;
 pub(crate) mod site;

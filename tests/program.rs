@@ -1,0 +1,367 @@
+//! The program as a script or a person uses it: what it prints, how it ends, what it keeps.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::openai::Turn;
+use crate::support::program::Program;
+
+const LEAVE: &str = "# Leave\n\n## Days\n\nEvery employee has 15 days of leave a year.\n\n\
+    ## Carrying over\n\nUnused leave days do not carry over to the next year.\n";
+const VPN: &str = "---\ntitle: VPN 접속\ndate: 2026-03-01\n---\n\n# VPN 접속\n\n## 신청\n\n\
+    VPN 계정은 보안팀에 메일로 신청합니다. 승인까지 영업일 2일이 걸립니다.\n";
+
+#[tokio::test]
+async fn what_scripts_read_is_as_it_was_promised() {
+    let program = Program::new([Turn::Says(vec![
+        "Every employee has ",
+        "15 days of leave a year.",
+    ])])
+    .await;
+    program.write("handbook/leave.md", LEAVE);
+    program.write("handbook/vpn.md", VPN);
+    let handbook = program.path("handbook").display().to_string();
+
+    let added = program.run(&["library", "add", &handbook, "--json"]).await;
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let object = added.object();
+    assert_eq!(object["revision"], 1);
+    assert_eq!(
+        object["added"],
+        json!(["handbook/leave.md", "handbook/vpn.md"])
+    );
+    assert_eq!(
+        (&object["changed"], &object["unchanged"]),
+        (&json!([]), &json!([]))
+    );
+    assert_eq!(object["failed"], json!([]));
+
+    let found = program
+        .run(&["library", "search", "leave days", "--json"])
+        .await
+        .object();
+    let first = &found["passages"][0];
+    assert_eq!(
+        (&first["title"], &first["uri"]),
+        (&json!("Leave"), &json!("handbook/leave.md"))
+    );
+    assert!(
+        first["score"].is_number() && first["heading"].is_string() && first["text"].is_string()
+    );
+
+    let answered = program
+        .run(&[
+            "ask",
+            "How many days of leave does an employee have?",
+            "--json",
+        ])
+        .await;
+    assert_eq!(answered.code, Some(0));
+    let answer = answered.object();
+    assert_eq!(answer["status"], "answered");
+    assert_eq!(
+        answer["text"],
+        "Every employee has 15 days of leave a year. [1]"
+    );
+    assert_eq!(answer["language"], "en");
+    let citation = &answer["citations"][0];
+    assert_eq!(citation["title"], "Leave");
+    assert_eq!(citation["uri"], "handbook/leave.md");
+    assert_eq!(citation["heading"], "Days");
+    assert_eq!(
+        citation["quote"],
+        "Every employee has 15 days of leave a year."
+    );
+    assert_eq!(answer["revision"], 1);
+    for digest in ["model", "prompt"] {
+        assert_eq!(answer[digest].as_str().unwrap().len(), 64);
+    }
+    for stage in ["sources", "first_token", "total"] {
+        assert!(answer["millis"][stage].is_u64(), "{answer}");
+    }
+    let receipt = answer["receipt"].as_str().unwrap();
+    let kept = program.run(&["receipt", receipt, "--json"]).await.object();
+    assert_eq!(kept["id"], receipt);
+    assert_eq!(kept["draft"]["kept"], 1);
+}
+
+#[tokio::test]
+async fn one_line_in_is_one_object_out() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+
+    let ran = program
+        .run_with(
+            &["ask", "--stdin", "--json"],
+            "How many days of leave a year?\n\n연차는 며칠이야?\n",
+        )
+        .await;
+
+    let objects = ran.objects();
+    assert_eq!(objects.len(), 3);
+    assert_eq!(objects[1]["status"], "failed");
+    assert_eq!(objects[1]["error"], "the question is empty");
+    assert_eq!(objects[2]["language"], "ko");
+    assert_eq!(ran.code, Some(1));
+}
+
+#[tokio::test]
+async fn wrong_use_is_two_and_failure_is_one() {
+    let program = Program::new([]).await;
+
+    let unknown = program.run(&["library", "ad", "x"]).await;
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("add"), "{unknown:?}");
+    let empty = program.run(&["ask", "  ", "--json"]).await;
+    assert_eq!(
+        (empty.code, &empty.object()["status"]),
+        (Some(2), &json!("failed"))
+    );
+    let nothing = program
+        .run(&["library", "add", "/nowhere/at/all", "--json"])
+        .await;
+    assert_eq!(nothing.code, Some(1));
+    let reason = nothing.object()["failed"][0]["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert_eq!(reason, "there is nothing at this place");
+    let receipt = program.run(&["receipt", "0123456789ab"]).await;
+    assert_eq!(receipt.code, Some(1));
+    assert_eq!(receipt.stderr, "error: there is no receipt 0123456789ab\n");
+    program.settings("[answer]\nsentnces = 3\n");
+    let slip = program.run(&["library", "list"]).await;
+    assert_eq!(slip.code, Some(2));
+    assert!(
+        slip.stderr.contains("did you mean `sentences`?"),
+        "{slip:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_earlier_revision_is_searched_as_it_stood() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    program.write("leave.md", LEAVE.replace("15 days", "20 days"));
+    let changed = program
+        .run(&["library", "add", &page, "--json"])
+        .await
+        .object();
+    assert_eq!(changed["revision"], 2);
+    let uri = changed["changed"][0].as_str().unwrap().to_owned();
+
+    let at = |revision: &'static str| {
+        let search = [
+            "library",
+            "search",
+            "days of leave",
+            "--json",
+            "--as-of",
+            revision,
+        ];
+        program.run(Box::leak(Box::new(search)))
+    };
+    assert!(
+        at("r1").await.object()["passages"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("15")
+    );
+    assert!(
+        at("2").await.object()["passages"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("20")
+    );
+
+    program.run(&["library", "remove", &uri]).await;
+    let now = program
+        .run(&["library", "search", "days of leave", "--json"])
+        .await
+        .object();
+    assert_eq!(now["passages"], json!([]));
+    assert!(
+        at("2").await.object()["passages"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("20")
+    );
+    let missing = at("9").await;
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.contains("no revision r9"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_second_process_is_told_who_holds_the_library() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    let mut holder = program
+        .command(&["ask", "--stdin", "--json"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It opens the library before it reads its first question.
+    for _ in 0..200 {
+        if std::fs::read_to_string(program.path("data/saseo.lock"))
+            .is_ok_and(|pid| pid.trim() == holder.id().unwrap().to_string())
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let second = program.run(&["library", "list"]).await;
+
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(
+        second.stderr.contains(&holder.id().unwrap().to_string()),
+        "{second:?}"
+    );
+    drop(holder.stdin.take());
+    assert!(holder.wait().await.unwrap().success());
+    assert_eq!(program.run(&["library", "list"]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn bad_files_are_named_and_the_others_are_added() {
+    let program = Program::new([]).await;
+    program.write("wiki/good.md", LEAVE);
+    program.write("wiki/empty.md", "");
+    program.write(
+        "wiki/picture.md",
+        [0x89, b'P', b'N', b'G', 0, 1, 2, 3, 0, 0, 0, 0],
+    );
+    program.write("wiki/nested.html", "<div>".repeat(20_000));
+    program.write(
+        "wiki/korean.txt",
+        encoding_rs::EUC_KR
+            .encode("연차는 1년에 15일입니다. 다음 해로 넘어가지 않습니다.")
+            .0,
+    );
+    let wiki = program.path("wiki").display().to_string();
+
+    let ran = program.run(&["library", "add", &wiki, "--json"]).await;
+
+    assert_eq!(ran.code, Some(1));
+    let object = ran.object();
+    assert_eq!(
+        object["added"],
+        json!(["wiki/good.md", "wiki/korean.txt"]),
+        "{object}"
+    );
+    let failed: BTreeSet<_> = object["failed"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|failed| failed["uri"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        failed,
+        BTreeSet::from(["wiki/empty.md", "wiki/nested.html", "wiki/picture.md"])
+    );
+    let shown = program.run(&["library", "show", "wiki/korean.txt"]).await;
+    assert!(
+        shown.stdout.contains("연차는 1년에 15일입니다."),
+        "{shown:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_exported_is_the_same_library_elsewhere() {
+    let here = Program::new([]).await;
+    here.write("wiki/leave.md", LEAVE);
+    here.write("wiki/vpn.md", VPN);
+    let wiki = here.path("wiki").display().to_string();
+    here.run(&["library", "add", &wiki]).await;
+    let file = here.path("library.saseo").display().to_string();
+    let exported = here.run(&["library", "export", &file]).await;
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+
+    let there = Program::new([]).await;
+    std::fs::copy(here.path("models.toml"), there.path("models.toml")).unwrap();
+    let imported = there.run(&["library", "import", &file]).await;
+    assert_eq!(imported.code, Some(0), "{imported:?}");
+
+    for program in [&here, &there] {
+        let verified = program.run(&["library", "verify"]).await;
+        assert_eq!(verified.code, Some(0), "{verified:?}");
+    }
+    let search = ["library", "search", "VPN 계정 신청", "--json"];
+    assert_eq!(
+        here.run(&search).await.object(),
+        there.run(&search).await.object()
+    );
+}
+
+/// Must hold whatever moment a process dies at: nothing that was acknowledged is lost, and
+/// the library opens clean.
+#[tokio::test]
+async fn a_killed_process_loses_nothing_that_was_acknowledged() {
+    let kills: u64 = std::env::var("SASEO_KILLS").map_or(10, |kills| kills.parse().unwrap());
+    let seed = std::env::var("SASEO_SEED").map_or_else(
+        |_| {
+            std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .unwrap()
+                .as_secs()
+        },
+        |seed| seed.parse().unwrap(),
+    );
+    println!("seed {seed}, {kills} kills");
+    let program = Program::new([]).await;
+    let mut acknowledged = BTreeSet::new();
+    let mut chance = seed;
+    for round in 0..kills {
+        for number in 0..200 {
+            let text = format!(
+                "# Page {number}\n\nPage {number} was written in round {round}. It says nothing else.\n"
+            );
+            program.write(&format!("round{round}/page{number}.md"), text);
+        }
+        let folder = program.path(&format!("round{round}")).display().to_string();
+        let mut child = program.start(&["library", "add", &folder, "--json"]);
+        chance = chance
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let wait = Duration::from_millis((chance >> 33) % 2_500);
+        let ended = tokio::time::timeout(wait, child.wait()).await;
+        if ended.is_err() {
+            child.kill().await.unwrap();
+        }
+        let output = child.wait_with_output().await.unwrap();
+        if let Ok(object) = serde_json::from_slice::<serde_json::Value>(&output.stdout) {
+            let uris = object["added"].as_array().unwrap().iter();
+            acknowledged.extend(uris.map(|uri| uri.as_str().unwrap().to_owned()));
+        }
+        let listed = program.run(&["library", "list", "--json"]).await;
+        assert_eq!(listed.code, Some(0), "round {round}: {listed:?}");
+        let there: BTreeSet<String> = listed.object()["documents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|card| card["uri"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(acknowledged.is_subset(&there), "round {round}");
+    }
+    // Whoever searches next brings the index up to date.
+    let search = [
+        "library",
+        "search",
+        "page 7 round",
+        "--json",
+        "--limit",
+        "20",
+    ];
+    let before = program.run(&search).await;
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    let rebuilt = program.run(&["library", "rebuild"]).await;
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:?}");
+    assert_eq!(before.object(), program.run(&search).await.object());
+    println!("{} documents acknowledged, all there", acknowledged.len());
+}
