@@ -3,6 +3,19 @@
 //! Scores of the two cannot be compared, so each list is stretched to 0..1 first. Ranks alone
 //! would throw away how far apart the passages are; they are the way out when the scores say
 //! nothing.
+//!
+//! nDCG@10, multilingual-e5-small and BM25 over [`super::analysis::terms`], with the weights of
+//! [`dense_weight`]:
+//!
+//! | | meaning | words | both |
+//! |---|---|---|---|
+//! | English, `SQuAD` 2 (1,000 questions) | .876 | .917 | .934 |
+//! | English, product docs (100) | .701 | .778 | .807 |
+//! | Korean, Kubernetes wiki (26) | .863 | .914 | .912 |
+//! | English asked of the Korean wiki (26) | .865 | .688 | .852 |
+//! | Korean asked of `SQuAD` (25) | .578 | .557 | .589 |
+//! | Korean asked of product docs (26) | .499 | .285 | .498 |
+//! | Korean and English sentence pairs (1,000) | .843 | – | .843 |
 
 use std::collections::BTreeMap;
 
@@ -50,7 +63,7 @@ pub fn fuse<K: Copy + Ord>(
 /// assert!(dense_weight(Korean, &[English, English]) > dense_weight(Korean, &[Korean, English]));
 /// ```
 pub fn dense_weight(asked: Language, nearest: &[Language]) -> f32 {
-    const WITHIN: f32 = 0.45;
+    const WITHIN: f32 = 0.4;
     const ACROSS: f32 = 0.85;
     let count = |languages: usize| u16::try_from(languages).map_or(f32::MAX, f32::from);
     let same = nearest
@@ -158,10 +171,10 @@ mod tests {
         let weighs = |nearest: &[Language], expected: f32| {
             assert!((dense_weight(Korean, nearest) - expected).abs() < 0.001);
         };
-        weighs(&[Korean, Korean], 0.45);
+        weighs(&[Korean, Korean], 0.4);
         weighs(&[English], 0.85);
-        weighs(&[English, Korean], 0.65);
-        weighs(&[], 0.45);
+        weighs(&[English, Korean], 0.625);
+        weighs(&[], 0.4);
     }
 
     proptest! {
