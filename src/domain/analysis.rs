@@ -5,6 +5,10 @@
 //! identifier is kept whole and in parts, so that `kube-apiserver` is found by either.
 //!
 //! The same text must always give the same terms: they lie in the index.
+//!
+//! Pieces of long Korean words cost two fifths more postings and are worth it: nDCG@10 on 26
+//! questions over a Korean wiki, in chunks, .75 without and .79 with them, .84 with the stop
+//! words left out too. Taken from the word before it is cut they cost twice that for .01.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

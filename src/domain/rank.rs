@@ -3,6 +3,19 @@
 //! Scores of the two cannot be compared, so each list is stretched to 0..1 first. Ranks alone
 //! would throw away how far apart the passages are; they are the way out when the scores say
 //! nothing.
+//!
+//! nDCG@10, multilingual-e5-small and BM25 over [`super::analysis::terms`], with the weights of
+//! [`dense_weight`], in libraries of one language, where [`Closeness`] changes no order:
+//!
+//! | | meaning | words | both |
+//! |---|---|---|---|
+//! | English, `SQuAD` 2 (1,000 questions) | .876 | .917 | .934 |
+//! | English, product docs (100) | .701 | .778 | .807 |
+//! | Korean, Kubernetes wiki (26) | .863 | .914 | .912 |
+//! | English asked of the Korean wiki (26) | .865 | .688 | .852 |
+//! | Korean asked of `SQuAD` (25) | .578 | .557 | .589 |
+//! | Korean asked of product docs (26) | .499 | .285 | .498 |
+//! | Korean and English sentence pairs (1,000) | .843 | – | .843 |
 
 use std::collections::BTreeMap;
 
@@ -45,7 +58,7 @@ pub fn fuse<K: Copy + Ord>(
 /// `asked`. Across languages words find nothing but names and chance, so there they only
 /// break ties.
 pub fn dense_weight(asked: Language, passage: Language) -> f32 {
-    const WITHIN: f32 = 0.45;
+    const WITHIN: f32 = 0.4;
     const ACROSS: f32 = 0.85;
     if asked == passage { WITHIN } else { ACROSS }
 }
