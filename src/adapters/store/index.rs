@@ -34,6 +34,9 @@ const PREFIX: &str = "g";
 const FORMAT: &str = "format";
 const FINGERPRINT: &str = "fingerprint";
 const HEAD: &str = "head";
+/// Chunks that are turned inside out at a time when all are loaded: what is sorted then takes
+/// several times the room of what comes out.
+const BLOCK: usize = 16_384;
 const ANALYSIS: &str = "analysis";
 
 /// When the analyser takes this apart in another way, all terms are made anew. It holds
@@ -58,7 +61,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) index: Index,
-    pub(super) segment: Segment,
+    pub(super) segments: Vec<Segment>,
     /// The documents that are not in the index, by number.
     pub(super) missing: BTreeSet<u32>,
 }
@@ -447,7 +450,7 @@ fn load(db: &Db, folder: &Path, catalogue: &Catalogue) -> Result<Option<Loaded>,
     } else {
         BTreeMap::new()
     };
-    let (segment, found) = fill(&index, &expected)?;
+    let (segments, found) = fill(&index, &expected)?;
     let missing = catalogue
         .numbered()
         .map(|(number, _)| number)
@@ -459,7 +462,7 @@ fn load(db: &Db, folder: &Path, catalogue: &Catalogue) -> Result<Option<Loaded>,
         .collect();
     Ok(Some(Loaded {
         index,
-        segment,
+        segments,
         missing,
     }))
 }
@@ -485,18 +488,24 @@ fn expected(index: &Index, catalogue: &Catalogue) -> Result<BTreeMap<u32, u32>, 
 fn fill(
     index: &Index,
     expected: &BTreeMap<u32, u32>,
-) -> Result<(Segment, BTreeMap<u32, u32>), Trouble> {
+) -> Result<(Vec<Segment>, BTreeMap<u32, u32>), Trouble> {
+    let mut segments = Vec::new();
     let mut filling = Filling::default();
     let mut found = BTreeMap::new();
     for row in &index.scan {
         let (key, row) = row?;
         let key = ChunkKey::read(&key)?;
-        if expected.contains_key(&key.document) {
-            filling.push(key, &postcard::from_bytes(&row)?)?;
-            *found.entry(key.document).or_insert(0) += 1;
+        if !expected.contains_key(&key.document) {
+            continue;
+        }
+        filling.push(key, &postcard::from_bytes(&row)?)?;
+        *found.entry(key.document).or_insert(0) += 1;
+        if filling.len() == BLOCK {
+            segments.push(std::mem::take(&mut filling).seal());
         }
     }
-    Ok((filling.seal(), found))
+    segments.push(filling.seal());
+    Ok((segments, found))
 }
 
 fn current(root: &Path) -> Result<Option<PathBuf>, Trouble> {

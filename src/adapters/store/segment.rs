@@ -178,6 +178,10 @@ impl Filling {
         Ok(())
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.segment.len()
+    }
+
     pub(super) fn seal(mut self) -> Segment {
         self.terms.sort_unstable();
         let mut segment = self.segment;
@@ -216,6 +220,7 @@ fn unpack(term: &[u8; TERM]) -> (u64, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::embedding::Embedding;
 
     fn filled(first: u32, terms: &[&[(u64, u16)]]) -> Segment {
         let mut filling = Filling::default();
@@ -267,6 +272,82 @@ mod tests {
                 "term {term}"
             );
         }
+    }
+
+    /// The nearest `count` of `scores`, best first.
+    fn nearest(mut scores: Vec<(f32, usize)>, count: usize) -> Vec<usize> {
+        scores.sort_by(|a, b| b.0.total_cmp(&a.0));
+        scores.into_iter().map(|(_, at)| at).take(count).collect()
+    }
+
+    fn random_vectors(count: usize, dimensions: usize) -> Vec<Vec<f32>> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            f32::from(u16::try_from(state >> 48).unwrap()) / 32_768.0 - 1.0
+        };
+        let mut vector = || (0..dimensions).map(|_| next() + next() + next()).collect();
+        let vectors = (0..count).map(|_| vector());
+        vectors
+            .map(|vector| Embedding::normalised(vector).as_slice().to_vec())
+            .collect()
+    }
+
+    fn cosine(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(x, y)| x * y).sum()
+    }
+
+    /// Random directions are the hardest: the nearest are hardly nearer than the next.
+    fn check_recall(count: usize) {
+        let vectors = random_vectors(count + 20, 384);
+        let (questions, vectors) = vectors.split_at(20);
+        let mut filling = Filling::default();
+        for vector in vectors {
+            let quantised = Quantised::of(vector);
+            let bytes: Vec<u8> = quantised.bytes.iter().map(|b| b.cast_unsigned()).collect();
+            let row = ScanRow {
+                start: 0,
+                end: 0,
+                text: 0,
+                length: 0,
+                key: [0; 32],
+                scale: quantised.scale,
+                vector: &bytes,
+                terms: &[],
+            };
+            let (document, ordinal) = (0, 0);
+            filling.push(ChunkKey { document, ordinal }, &row).unwrap();
+        }
+        let segment = filling.seal();
+        let mut kept = 0;
+        for question in questions {
+            let exact = vectors.iter().map(|vector| cosine(vector, question));
+            let exact = nearest(exact.zip(0..).collect(), 10);
+            let quantised = Quantised::of(question);
+            let about = segment
+                .scan()
+                .map(|(chunk, row)| chunk.cosine(&quantised, row));
+            let about = nearest(about.zip(0..).collect(), 200);
+            let again = about
+                .iter()
+                .map(|at| (cosine(&vectors[*at], question), *at));
+            let found = nearest(again.collect(), 10);
+            kept += exact.iter().filter(|at| found.contains(at)).count();
+        }
+        assert!(kept >= 198, "{kept} of 200");
+    }
+
+    #[test]
+    fn bytes_and_a_second_look_find_the_ten_nearest_of_thousands() {
+        check_recall(2_000);
+    }
+
+    #[test]
+    #[cfg_attr(debug_assertions, ignore = "minutes when it is not optimised")]
+    fn bytes_and_a_second_look_find_the_ten_nearest_of_a_hundred_thousand() {
+        check_recall(100_000);
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl Snapshot {
     ) -> Self {
         let Loaded {
             index,
-            segment,
+            segments,
             missing,
         } = loaded;
         let mut snapshot = Self {
@@ -59,7 +59,9 @@ impl Snapshot {
             index: Arc::new(index),
             standing: Standing::Ready,
         };
-        snapshot.grow(segment);
+        for segment in segments {
+            snapshot.grow(segment);
+        }
         snapshot.miss(&missing);
         snapshot
     }
