@@ -185,7 +185,7 @@ pub(crate) struct Heading {
 /// The headings of a Markdown text. Those inside quotes and lists belong to the quote or list.
 pub(crate) fn headings(text: &str) -> Vec<Heading> {
     let mut found = Vec::new();
-    for window in windows(text)
+    for window in windows(text, WINDOW)
         .into_iter()
         .filter(|window| window.kind == Kind::Markdown)
     {
@@ -250,10 +250,12 @@ pub(crate) fn syntax() -> Options {
         | Options::ENABLE_HEADING_ATTRIBUTES
 }
 
-/// A piece of a text that is read at once. Markdown parsers take many times the memory of
-/// what they read, and what they read comes from anybody; a handbook has a hundredth of this.
+/// The headings of a longer text are looked for piece by piece. Markdown parsers take many
+/// times the memory of what they read, and what they read comes from anybody; a handbook has a
+/// hundredth of this.
 const WINDOW: usize = 256 << 10;
 
+/// A piece of a text that is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Window {
     span: Span,
@@ -267,51 +269,68 @@ enum Kind {
     Code,
 }
 
-/// The windows of `text`, without gaps. They end at blank lines where there are some.
-fn windows(text: &str) -> Vec<Window> {
-    let mut cutter = Cutter::default();
+/// The windows of `text`, without gaps, each of at most `longest` bytes. They end before a
+/// fence or at a blank line where they can.
+fn windows(text: &str, longest: usize) -> Vec<Window> {
+    let mut cutter = Cutter {
+        text,
+        longest,
+        windows: Vec::new(),
+        start: 0,
+        kind: Kind::Markdown,
+        pause: None,
+        fence: None,
+    };
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        cutter.line(text, at, line);
+        cutter.line(at, line);
         at += line.len();
     }
     cutter.end(text.len(), Kind::Markdown);
     cutter.windows
 }
 
-#[derive(Default)]
-struct Cutter {
+struct Cutter<'a> {
+    text: &'a str,
+    longest: usize,
     windows: Vec<Window>,
     start: usize,
-    kind: Option<Kind>,
-    /// Behind the last blank line in this window that is in no fence.
+    kind: Kind,
+    /// Where this window may end without tearing anything: at a fence or behind a blank line.
     pause: Option<usize>,
     /// The mark of the fence that is open, and how often it stands there.
     fence: Option<(char, usize)>,
 }
 
-impl Cutter {
-    fn line(&mut self, text: &str, at: usize, line: &str) {
-        if at + line.len() - self.start > WINDOW {
-            match (self.fence, self.pause) {
-                (Some(_), _) => self.end(at, Kind::Code),
-                (None, Some(pause)) => self.end(pause, Kind::Markdown),
+impl Cutter<'_> {
+    fn line(&mut self, at: usize, line: &str) {
+        let end = at + line.len();
+        if end - self.start > self.longest {
+            match (self.pause, self.fence) {
+                (Some(pause), _) => self.end(pause, Kind::Markdown),
+                (None, Some(_)) => self.end(at, Kind::Code),
                 (None, None) => self.end(at, Kind::Markdown),
             }
         }
-        while at + line.len() - self.start > WINDOW {
-            let kind = self.kind.unwrap_or(Kind::Markdown);
-            self.end(place_within_line(text, self.start), kind);
+        // What followed the pause may be too long as well.
+        if end - self.start > self.longest && self.start < at {
+            let inside = if self.fence.is_some() {
+                Kind::Code
+            } else {
+                Kind::Markdown
+            };
+            self.end(at, inside);
         }
-        let was_open = self.fence.is_some();
-        self.fence = after(self.fence, line);
-        if self.fence.is_some() {
-            return;
+        while end - self.start > self.longest {
+            self.end(self.place_within_line(), self.kind);
         }
-        if was_open && self.kind == Some(Kind::Code) {
-            self.end(at + line.len(), Kind::Markdown);
-        } else if line.trim().is_empty() {
-            self.pause = Some(at + line.len());
+        let before = self.fence;
+        self.fence = after(before, line);
+        match (before, self.fence) {
+            (None, Some(_)) if at > self.start => self.pause = Some(at),
+            (Some(_), None) if self.kind == Kind::Code => self.end(end, Kind::Markdown),
+            (None, None) if line.trim().is_empty() => self.pause = Some(end),
+            _ => {},
         }
     }
 
@@ -322,23 +341,28 @@ impl Cutter {
             end,
         };
         if span.start < span.end {
-            let kind = self.kind.unwrap_or(Kind::Markdown);
+            let kind = self.kind;
             self.windows.push(Window { span, kind });
         }
         self.start = end;
-        self.kind = Some(kind);
+        self.kind = kind;
         self.pause = None;
     }
-}
 
-/// Between two words near the end of a window that begins at `start`, or between two letters.
-fn place_within_line(text: &str, start: usize) -> usize {
-    let boundary = |at: usize| (start..=at).rev().find(|at| text.is_char_boundary(*at));
-    let furthest = boundary(start + WINDOW).unwrap_or(text.len());
-    let nearest = boundary(start + WINDOW - WINDOW / 64).unwrap_or(furthest);
-    let tail = text.get(nearest..furthest).unwrap_or_default();
-    tail.rfind(char::is_whitespace)
-        .map_or(furthest, |space| nearest + space)
+    /// Between two words near the end of the window, or between two letters.
+    fn place_within_line(&self) -> usize {
+        let Self { start, longest, .. } = *self;
+        let boundary = |at: usize| {
+            (start + 1..=at)
+                .rev()
+                .find(|at| self.text.is_char_boundary(*at))
+        };
+        let furthest = boundary(start + longest).unwrap_or(self.text.len());
+        let nearest = boundary(start + longest - longest / 8).unwrap_or(furthest);
+        let tail = self.text.get(nearest..furthest).unwrap_or_default();
+        tail.rfind(char::is_whitespace)
+            .map_or(furthest, |space| nearest + space)
+    }
 }
 
 /// The fence that is open after `line`.
@@ -480,7 +504,12 @@ fn parts(page: &Page<'_>, group: Group) -> Vec<Chunk> {
         return Vec::new();
     }
     let (heading, taken) = fitting_path(page, group.heading);
-    windows(text)
+    let longest = page
+        .rules
+        .longest
+        .saturating_mul(BYTES_PER_TOKEN)
+        .clamp(64, WINDOW);
+    windows(text, longest)
         .into_iter()
         .flat_map(|window| {
             let span = Span {
@@ -723,7 +752,7 @@ mod tests {
             &line,
             &format!("{prose}# One\n\n{code}\n# Two\n\n{line}"),
         ] {
-            let windows = windows(text);
+            let windows = windows(text, WINDOW);
             let mut end = 0;
             for window in &windows {
                 assert_eq!(window.span.start, end);

@@ -105,7 +105,8 @@ pub fn parse(raw: &Raw<'_>) -> Result<Markup, Unparsable> {
 }
 
 /// Whether a file of this name is of a format that saseo knows: when a folder is added, the
-/// others are left out. A file without an extension is known by what it is always called.
+/// others are left out. A file without an extension is known by what it is always called. The
+/// scripts and styles that lie beside web pages are read only when they are named outright.
 pub fn reads(name: &str) -> bool {
     const NAMES: [&str; 6] = [
         "readme",
@@ -116,7 +117,11 @@ pub fn reads(name: &str) -> bool {
         "faq",
     ];
     let lower = name.to_ascii_lowercase();
-    Format::by_name(name).is_some() || NAMES.contains(&lower.as_str())
+    match Format::by_name(name) {
+        Some(Format::Code("javascript" | "css")) => false,
+        Some(Format::Html | Format::Markdown | Format::Prose | Format::Code(_)) => true,
+        None => NAMES.contains(&lower.as_str()),
+    }
 }
 
 /// What a format's reader found.
@@ -267,6 +272,23 @@ mod tests {
             read("a.md", &large).expect_err("large").to_string(),
             "it is larger than 10485760 bytes"
         );
+    }
+
+    #[test]
+    fn a_folder_is_read_without_what_only_browsers_read() {
+        for name in ["a.md", "A.HTML", "b.csv", "c.rs", "README", "휴가.txt"] {
+            assert!(reads(name), "{name}");
+        }
+        for name in [
+            "a.css",
+            "search.min.js",
+            "photo.png",
+            "a.pdf",
+            "Makefile",
+            "",
+        ] {
+            assert!(!reads(name), "{name}");
+        }
     }
 
     #[test]

@@ -111,11 +111,22 @@ fn title(page: &Document, region: &Region, said: &Metadata) -> Option<String> {
     // A heading beside the page's own text is the site's name.
     let only = headings.length() == 1 && region.named == Named::No;
     let only = only.then(|| words(&headings.text()));
-    let candidates = [region.heading.clone(), only, Some(words(&said.title))];
+    let tab = without_site(&words(&said.title), &words(&headings.text()));
+    let candidates = [region.heading.clone(), only, Some(tab)];
     candidates
         .into_iter()
         .flatten()
         .find(|title| !title.is_empty())
+}
+
+/// `Installation - The Handbook` without the handbook's name.
+fn without_site(tab: &str, site: &str) -> String {
+    let page = tab
+        .strip_suffix(site)
+        .filter(|_| !site.is_empty())
+        .unwrap_or(tab);
+    let page = page.trim_end_matches([' ', '-', '–', '—', '|', '·', ':']);
+    if page.is_empty() { tab } else { page }.to_owned()
 }
 
 fn words(text: &str) -> String {
@@ -264,6 +275,20 @@ mod tests {
         assert_eq!(
             page.text,
             format!("# Vacation\n\n{PROSE}\n\nMore.\n\n{PROSE}\n")
+        );
+    }
+
+    #[test]
+    fn the_name_of_the_site_is_not_the_title_of_its_pages() {
+        let page = read(&format!(
+            "<title>Installation - The Rust Handbook</title><body><div><h1>The Rust Handbook</h1></div>\
+             <main><h2>Installation</h2><p>{PROSE}</p><h2>Updates</h2><p>{PROSE}</p></main>"
+        ));
+        let page = page.expect("a page");
+        assert_eq!(page.title.as_deref(), Some("Installation"));
+        assert_eq!(
+            page.text,
+            format!("# Installation\n\n{PROSE}\n\n## Updates\n\n{PROSE}\n")
         );
     }
 
