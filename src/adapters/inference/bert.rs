@@ -189,23 +189,16 @@ impl Model {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|place| std::cmp::Reverse(texts.get(*place).map_or(0, Vec::len)));
         let next = AtomicUsize::new(0);
-        let work = || {
-            let mut made = Vec::new();
-            while let Some(&place) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if !wanted.load(Ordering::Relaxed) {
-                    return Err("nobody waits for it any more".into());
-                }
-                let text = texts.get(place).map_or([].as_slice(), Vec::as_slice);
-                made.push((place, self.one(text)?));
-            }
-            Ok::<_, Cause>(made)
+        let ask = || {
+            let place = order.get(next.fetch_add(1, Ordering::Relaxed))?;
+            Some((*place, texts.get(*place)?.as_slice()))
         };
         let mut made = Vec::with_capacity(texts.len());
         std::thread::scope(|scope| {
             let working: Vec<_> = self
                 .workers
                 .iter()
-                .map(|pool| scope.spawn(|| pool.install(work)))
+                .map(|pool| scope.spawn(|| pool.install(|| self.work(ask, wanted))))
                 .collect();
             for worker in working {
                 made.extend(
@@ -218,6 +211,22 @@ impl Model {
         })?;
         made.sort_by_key(|(place, _)| *place);
         Ok(made.into_iter().map(|(_, embedding)| embedding).collect())
+    }
+
+    /// One worker: takes text after text until there is none left.
+    fn work<'a>(
+        &self,
+        ask: impl Fn() -> Option<(usize, &'a [u32])>,
+        wanted: &AtomicBool,
+    ) -> Result<Vec<(usize, Embedding)>, Cause> {
+        let mut made = Vec::new();
+        while let Some((place, text)) = ask() {
+            if !wanted.load(Ordering::Relaxed) {
+                return Err("nobody waits for it any more".into());
+            }
+            made.push((place, self.one(text)?));
+        }
+        Ok(made)
     }
 
     fn one(&self, tokens: &[u32]) -> Result<Embedding, Cause> {
@@ -251,8 +260,8 @@ fn tokenizer(settings: &BertSettings) -> Result<Tokenizer, Unloaded> {
 /// Tokens that are left for a text beside the longer prefix and the special tokens.
 fn window(encoder: &Encoder, tokenizer: &Tokenizer, prefixes: &Prefixes) -> usize {
     let spent = |prefix: &str| {
-        let encoded = tokenizer.encode_fast(prefix, true);
-        encoded.map_or(prefix.len(), |encoding| encoding.len())
+        let tokens = tokenizer.encode_fast(prefix, true);
+        tokens.map_or(prefix.len(), |tokens| tokens.len())
     };
     let Prefixes { question, passage } = prefixes;
     let spent = spent(question).max(spent(passage));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mistralrs::{
-    ChatCompletionChunkResponse, Model, RequestBuilder, Response, ResponseOk, TextMessageRole,
+    ChatCompletionChunkResponse, Model, RequestBuilder, Response, TextMessageRole,
 };
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -215,15 +215,16 @@ impl Clerk {
         UnderWay { events, stop }
     }
 
-    /// Tells the engine to end what it is doing and waits for that. It gets as long as a first
-    /// token may take: a prompt that is being read cannot be interrupted.
+    /// Tells the engine to end what it is doing and waits for that, as long as a whole answer
+    /// may take: a prompt that is being read cannot be interrupted, and an engine left behind
+    /// while it reads takes the processor from the new one.
     async fn settle(&mut self, under_way: Option<UnderWay>) {
         let Some(UnderWay { mut events, stop }) = under_way else {
             return;
         };
         stop.now();
         let ending = async { while events.recv().await.is_some() {} };
-        let patience = self.orders.deadlines.first_token;
+        let patience = self.orders.deadlines.total;
         if timeout(patience, ending).await.is_err() {
             tracing::warn!("the inference engine hangs and is left behind");
             self.model = None;
@@ -446,11 +447,15 @@ fn heard(response: Response) -> Heard {
         Response::ModelError(message, _) | Response::CompletionModelError(message, _) => {
             Heard::Trouble(Event::Broken(message.into()))
         },
-        other => match other.as_result() {
-            Ok(ResponseOk::Chunk(chunk)) => read(chunk),
-            Ok(_) | Err(_) => {
-                Heard::Trouble(Event::Broken("the engine answered something else".into()))
-            },
+        Response::Chunk(chunk) => read(chunk),
+        Response::Done(_)
+        | Response::CompletionDone(_)
+        | Response::CompletionChunk(_)
+        | Response::ImageGeneration(_)
+        | Response::Speech { .. }
+        | Response::Raw { .. }
+        | Response::Embeddings { .. } => {
+            Heard::Trouble(Event::Broken("the engine answered something else".into()))
         },
     }
 }
@@ -481,7 +486,7 @@ mod tests {
 
     use super::*;
 
-    async fn clerk() -> Clerk {
+    async fn clerk(deadlines: Deadlines) -> Clerk {
         #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
         let folder = std::env::var("SASEO_TEST_MODELS").expect(
             "SASEO_TEST_MODELS names the folder of the starter models: \
@@ -490,7 +495,7 @@ mod tests {
         let file = PathBuf::from(folder).join("smollm2-135m-instruct-q8-0/model.gguf");
         let orders = Orders {
             weights: Weights::Gguf(file),
-            deadlines: Deadlines::default(),
+            deadlines,
             answers_remembered: 4,
             queue: 1,
         };
@@ -525,7 +530,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_engine_that_dies_before_the_first_word_is_renewed_and_the_answer_comes() {
-        let mut clerk = clerk().await;
+        let mut clerk = clerk(Deadlines::default()).await;
         let (job, _heard, answer) = job(4);
         kill(&clerk.model().await.unwrap()).await;
 
@@ -536,7 +541,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_engine_that_dies_in_the_middle_fails_one_answer_and_not_the_next() {
-        let mut clerk = clerk().await;
+        let mut clerk = clerk(Deadlines::default()).await;
         let model = clerk.model().await.unwrap();
         let (long, mut heard, answer) = job(400);
         let killing = async {
@@ -549,6 +554,30 @@ mod tests {
 
         let failed = answer.await.unwrap();
         assert!(matches!(failed, Err(Unwritten::Failed(_))), "{failed:?}");
+        let (next, _heard, answer) = job(4);
+        clerk.attend(next).await;
+        assert!(answer.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_hangs_is_left_behind_and_the_next_answer_comes() {
+        let limit = Duration::from_secs(8);
+        let mut clerk = clerk(Deadlines {
+            first_token: limit,
+            between_tokens: limit,
+            total: limit,
+        })
+        .await;
+        let pipeline = Arc::clone(&clerk.loaded.pipeline);
+        let hanging = pipeline.lock().await;
+        let (stuck, _heard, answer) = job(4);
+
+        clerk.attend(stuck).await;
+
+        let late = answer.await.unwrap();
+        assert!(matches!(late, Err(Unwritten::Late)), "{late:?}");
+        assert!(clerk.model.is_none());
+        drop(hanging);
         let (next, _heard, answer) = job(4);
         clerk.attend(next).await;
         assert!(answer.await.unwrap().is_ok());

@@ -65,14 +65,14 @@ pub(super) enum Role {
 
 /// Whether an engine remembers the prompts it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PrefixCache {
+pub(super) enum PrefixCache {
     Off,
     On,
 }
 
 /// Weights in memory, with what they need to run.
 pub(super) struct Loaded {
-    pipeline: Arc<Mutex<dyn Pipeline>>,
+    pub(super) pipeline: Arc<Mutex<dyn Pipeline>>,
     scheduler: SchedulerConfig,
     config: AddModelConfig,
     pub(super) facts: Facts,

@@ -50,11 +50,11 @@ impl EventStream {
         if line.is_empty() {
             return Some(std::mem::take(&mut self.event)).filter(|event| !event.is_empty());
         }
-        if let Some(data) = line.strip_prefix("data:") {
+        if let Some(said) = line.strip_prefix("data:") {
             if !self.event.is_empty() {
                 self.event.push('\n');
             }
-            self.event.push_str(data.strip_prefix(' ').unwrap_or(data));
+            self.event.push_str(said.strip_prefix(' ').unwrap_or(said));
         }
         None
     }

@@ -90,7 +90,7 @@ fn only(end: u32, scores: &Tensor) -> Result<Tensor> {
 fn even(place: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "52 bits fit")]
     let high = (mixed(place) >> 12) as f64;
-    (high + 0.5) / (1_u64 << 52) as f64
+    (high + 0.5) * f64::EPSILON
 }
 
 /// The finaliser of `SplitMix64`: neighbours come out far apart.
