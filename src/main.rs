@@ -1,3 +1,7 @@
 //! The `saseo` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    saseo::cli::run()
+}

@@ -11,8 +11,11 @@ use tokio::sync::mpsc;
 use crate::domain::chunk::Chunk;
 use crate::domain::document::{Card, Digest, Document, Shelfmark};
 use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
-use crate::domain::passage::{Found, Scope};
+use crate::domain::passage::{Found, Passage, Scope};
 use crate::domain::revision::{Entry, Revision};
+
+pub use crate::domain::prompt::{Message, Role};
+pub use crate::domain::receipt::{Ended, ModelIdentity, Sampling};
 
 /// What lies behind an error, for the log.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -52,40 +55,9 @@ pub enum Unembedded {
     Failed(#[source] Cause),
 }
 
-/// One message of a prompt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said.
-    pub text: String,
-}
-
-/// Who speaks in a prompt. After the system's, user and assistant take turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The work order.
-    System,
-    /// The person who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-/// How the model picks its words. `temperature` 0 is greedy; else seeded.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Sampling {
-    /// 0 always takes the likeliest token.
-    pub temperature: f64,
-    /// Makes a draw repeatable when the temperature is above 0.
-    pub seed: u64,
-    /// Longest draft, in tokens.
-    pub longest: usize,
-}
-
 /// What a chat model wrote, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the tokens that were written")]
 pub struct Written {
     /// The text, without special tokens.
     pub text: String,
@@ -95,18 +67,6 @@ pub struct Written {
     pub prompt_tokens: usize,
     /// Length of the text in tokens, where the model tells.
     pub written_tokens: usize,
-}
-
-/// Why a model stopped writing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    /// It was done.
-    Finished,
-    /// It reached the longest length.
-    Length,
-    /// It began to repeat itself; the repetition is cut off.
-    Repetition,
 }
 
 /// Writes drafts. A draft is never sent; see `domain::grounding`.
@@ -126,15 +86,6 @@ pub trait ChatModel: Send + Sync {
     ) -> Result<Written, Unwritten>;
 }
 
-/// Which model it was.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct ModelIdentity {
-    /// As the manifest names it.
-    pub name: String,
-    /// Digest of the weights; of the name and address for an endpoint, whose weights nobody sees.
-    pub digest: Digest,
-}
-
 /// Why there is no draft.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritten {
@@ -152,6 +103,15 @@ pub enum Unwritten {
     /// The engine failed; it has been renewed, another try may succeed.
     #[error("the inference engine failed")]
     Failed(#[source] Cause),
+}
+
+/// Shows a person how their answer comes along. What it shows is grounded: a draft never
+/// gets here.
+pub trait Messenger: Send + Sync {
+    /// The passages that were found, best first, before anything is written.
+    fn sources(&self, passages: &[Passage]);
+    /// The next sentence that stands. The final form, which may leave it out, follows.
+    fn sentence(&self, text: &str);
 }
 
 /// A document with its chunks and their embeddings, ready for the shelf.
@@ -222,6 +182,14 @@ pub enum Unread {
         /// What there is.
         newest: Revision,
     },
+    /// Compaction has forgotten that revision on purpose.
+    #[error("revision {asked} was compacted away; the oldest that can be read is {oldest}")]
+    Forgotten {
+        /// What was asked for.
+        asked: Revision,
+        /// The oldest there is.
+        oldest: Revision,
+    },
     /// There is no such document.
     #[error("the library has no document {0}")]
     NoSuchDocument(Digest),
@@ -245,3 +213,19 @@ pub enum Uncommitted {
     #[error("the library could not be changed")]
     Failed(#[source] Cause),
 }
+
+/// Keeps the receipts of what was said. It does not look into them.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Keeps `receipt` under `id`, durable when this returns.
+    async fn record(&self, id: &str, receipt: &[u8]) -> Result<(), Unrecorded>;
+    /// The receipt under `id`.
+    async fn load(&self, id: &str) -> Result<Option<Vec<u8>>, Unrecorded>;
+    /// The last `count` receipts with their ids, newest first.
+    async fn recent(&self, count: usize) -> Result<Vec<(String, Vec<u8>)>, Unrecorded>;
+}
+
+/// Why a receipt could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+#[error("the ledger could not be read or written")]
+pub struct Unrecorded(#[source] pub Cause);

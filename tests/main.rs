@@ -7,7 +7,9 @@
 
 mod support;
 
+mod ask;
 mod inference;
 mod models;
 mod parse;
 mod store;
+mod tidy;

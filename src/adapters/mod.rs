@@ -2,6 +2,7 @@
 //!
 //! An adapter names ports, domain and its own SDK; never another adapter and never `app`.
 
+pub mod clock;
 pub mod models;
 pub mod inference;
 pub mod store;

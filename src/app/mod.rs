@@ -1,1 +1,7 @@
 //! Use cases: asynchronous, over ports only.
+
+pub mod desk;
+pub mod answer;
+mod draft;
+pub mod replay;
+pub mod ingest;

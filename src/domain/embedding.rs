@@ -13,7 +13,9 @@ impl Embedding {
     pub fn normalised(mut vector: Vec<f32>) -> Self {
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
         if length > 0.0 {
-            vector.iter_mut().for_each(|x| *x /= length);
+            for component in &mut vector {
+                *component /= length;
+            }
         }
         Self(vector)
     }

@@ -21,11 +21,11 @@ pub enum Language {
 }
 
 impl Language {
-    /// Hangul decides from this share of the letters on: Korean technical prose is full of
+    /// Hangul decides if it is in this share of the words: Korean technical prose is full of
     /// Latin names, English prose has next to no Hangul.
-    const HANGUL_SHARE: f64 = 0.15;
+    const HANGUL_WORDS: f64 = 0.25;
     /// Below this share of Latin letters a text is not English either.
-    const LATIN_SHARE: f64 = 0.5;
+    const LATIN_LETTERS: f64 = 0.5;
 
     /// Judges `text` by the scripts of its letters.
     ///
@@ -37,18 +37,24 @@ impl Language {
     /// assert_eq!(Language::of("ポッドを削除するには"), Language::Other);
     /// ```
     pub fn of(text: &str) -> Self {
-        let (mut letters, mut hangul, mut latin) = (0_u32, 0_u32, 0_u32);
-        for letter in text.chars().filter(|c| c.is_alphabetic()) {
-            letters += 1;
-            hangul += u32::from(is_hangul(letter));
-            latin += u32::from(letter.is_ascii_alphabetic());
-        }
-        let share = |count: u32| f64::from(count) / f64::from(letters.max(1));
-        if letters == 0 {
+        let words = || {
+            text.split_whitespace()
+                .filter(|word| word.contains(char::is_alphabetic))
+        };
+        let letters = || text.chars().filter(|c| c.is_alphabetic());
+        let hangul = share(
+            words().filter(|word| word.contains(is_hangul)).count(),
+            words().count(),
+        );
+        let latin = share(
+            letters().filter(char::is_ascii_alphabetic).count(),
+            letters().count(),
+        );
+        if letters().next().is_none() {
             Self::default()
-        } else if share(hangul) >= Self::HANGUL_SHARE {
+        } else if hangul >= Self::HANGUL_WORDS {
             Self::Korean
-        } else if share(latin) >= Self::LATIN_SHARE {
+        } else if latin >= Self::LATIN_LETTERS {
             Self::English
         } else {
             Self::Other
@@ -63,6 +69,11 @@ impl Language {
             Self::Other => "und",
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no text has 2^52 letters")]
+fn share(part: usize, whole: usize) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 /// Whether `c` is a Hangul syllable or jamo.

@@ -5,7 +5,7 @@
 //! nothing.
 //!
 //! nDCG@10, multilingual-e5-small and BM25 over [`super::analysis::terms`], with the weights of
-//! [`dense_weight`]:
+//! [`dense_weight`], each library in one language:
 //!
 //! | | meaning | words | both |
 //! |---|---|---|---|
@@ -20,62 +20,144 @@
 use std::collections::BTreeMap;
 
 use super::language::Language;
+use super::passage::Background;
 
-/// Joins two lists of (passage, score), best first. A passage that a list does not have gets
-/// nothing from it; equal sums stand in the order of their keys.
+/// Joins two lists of (passage, score), best first. `dense_weight` says for a passage what
+/// meaning counts against words, 0 to 1. A passage that a list does not have gets nothing
+/// from it; equal sums stand in the order of their keys.
 ///
 /// ```
 /// use saseo::domain::rank::fuse;
 ///
-/// let fused = fuse(&[(1, 0.9), (2, 0.8), (3, 0.7)], &[(2, 7.0), (3, 1.0)], 0.5);
+/// let fused = fuse(&[(1, 0.9), (2, 0.8), (3, 0.7)], &[(2, 7.0), (3, 1.0)], &|_| 0.5);
 /// assert_eq!(fused.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [2, 1, 3]);
 /// ```
 pub fn fuse<K: Copy + Ord>(
     dense: &[(K, f32)],
     lexical: &[(K, f32)],
-    dense_weight: f32,
+    dense_weight: &dyn Fn(K) -> f32,
 ) -> Vec<(K, f32)> {
-    let dense_weight = match (dense.is_empty(), lexical.is_empty()) {
+    let weigh = |key: K| match (dense.is_empty(), lexical.is_empty()) {
         (_, true) => 1.0,
         (true, false) => 0.0,
-        (false, false) => dense_weight.clamp(0.0, 1.0),
+        (false, false) => dense_weight(key).clamp(0.0, 1.0),
     };
     let mut sums: BTreeMap<K, f32> = BTreeMap::new();
-    for (list, weight) in [(dense, dense_weight), (lexical, 1.0 - dense_weight)] {
-        for (key, score) in stretched(list) {
-            *sums.entry(key).or_default() += weight * score;
-        }
+    for (key, score) in stretched(dense) {
+        *sums.entry(key).or_default() += weigh(key) * score;
+    }
+    for (key, score) in stretched(lexical) {
+        *sums.entry(key).or_default() += (1.0 - weigh(key)) * score;
     }
     let mut fused: Vec<_> = sums.into_iter().collect();
     fused.sort_by(|a, b| b.1.total_cmp(&a.1));
     fused
 }
 
-/// What meaning weighs against words for a question in `asked`, when the passages nearest in
-/// meaning are in the languages `nearest` (the first ten are enough).
-///
-/// Words find nothing across languages but names and chance, so there they only break ties.
-///
-/// ```
-/// use saseo::domain::language::Language::{English, Korean};
-/// use saseo::domain::rank::dense_weight;
-///
-/// assert!(dense_weight(Korean, &[English, English]) > dense_weight(Korean, &[Korean, English]));
-/// ```
-pub fn dense_weight(asked: Language, nearest: &[Language]) -> f32 {
+/// What meaning weighs against words for a passage in `passage`, when the question is in
+/// `asked`. Across languages words find nothing but names and chance, so there they only
+/// break ties.
+pub fn dense_weight(asked: Language, passage: Language) -> f32 {
     const WITHIN: f32 = 0.4;
     const ACROSS: f32 = 0.85;
-    let count = |languages: usize| u16::try_from(languages).map_or(f32::MAX, f32::from);
-    let same = nearest
-        .iter()
-        .filter(|language| **language == asked)
-        .count();
-    let share = if nearest.is_empty() {
-        1.0
-    } else {
-        count(same) / count(nearest.len())
-    };
-    ACROSS + share * (WITHIN - ACROSS)
+    if asked == passage { WITHIN } else { ACROSS }
+}
+
+/// How close a question is to the library at large, language by language.
+///
+/// An embedder holds texts of the question's own language for closer, whatever they say. So a
+/// passage is judged by how far it stands out among those of its language.
+#[derive(Clone, Debug, Default)]
+pub struct Closeness {
+    sums: BTreeMap<Language, Sum>,
+}
+
+/// In whole numbers, so that the order in which passages are noted cannot be seen in a score.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    count: u32,
+    total: i64,
+    squares: i128,
+}
+
+impl Closeness {
+    /// A language with few passages has no mean to speak of: it is held to be like all the
+    /// others, with the weight of this many passages.
+    const PRIOR: f64 = 20.0;
+    /// E5's cosines never scatter less than this; a smaller figure is chance.
+    const LEAST_SCATTER: f64 = 0.01;
+
+    /// Takes note of a passage's cosine.
+    #[expect(clippy::cast_possible_truncation, reason = "a cosine is at most 1")]
+    pub fn note(&mut self, language: Language, cosine: f32) {
+        let parts = (f64::from(cosine) * Sum::ONE).round() as i64;
+        let sum = self.sums.entry(language).or_default();
+        sum.count += 1;
+        sum.total += parts;
+        sum.squares += i128::from(parts) * i128::from(parts);
+    }
+
+    /// How far a passage with this cosine stands out, in standard deviations.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a score needs no more digits"
+    )]
+    pub fn standing(&self, language: Language, cosine: f32) -> f32 {
+        let all = self.all();
+        let own = self.sums.get(&language).copied().unwrap_or_default();
+        let count = f64::from(own.count);
+        let mean = (count * own.mean() + Self::PRIOR * all.mean()) / (count + Self::PRIOR);
+        ((f64::from(cosine) - mean) / self.scatter(&all)) as f32
+    }
+
+    /// The mean cosine of each language.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a score needs no more digits"
+    )]
+    pub fn backgrounds(&self) -> Vec<Background> {
+        let background = |(language, sum): (&Language, &Sum)| Background {
+            language: *language,
+            cosine: sum.mean() as f32,
+            chunks: sum.count as usize,
+        };
+        self.sums.iter().map(background).collect()
+    }
+
+    fn all(&self) -> Sum {
+        self.sums.values().fold(Sum::default(), |all, sum| Sum {
+            count: all.count + sum.count,
+            total: all.total + sum.total,
+            squares: all.squares + sum.squares,
+        })
+    }
+
+    /// The scatter around each language's own mean.
+    fn scatter(&self, all: &Sum) -> f64 {
+        let within: f64 = self.sums.values().map(Sum::spread).sum();
+        (within / f64::from(all.count.max(1)))
+            .sqrt()
+            .max(Self::LEAST_SCATTER)
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the sums of a million cosines have 44 bits"
+)]
+impl Sum {
+    /// What a cosine of 1 counts.
+    const ONE: f64 = 16_777_216.0;
+
+    fn mean(&self) -> f64 {
+        self.total as f64 / Self::ONE / f64::from(self.count.max(1))
+    }
+
+    /// The sum of the squared distances from the mean.
+    fn spread(&self) -> f64 {
+        let squares = self.squares as f64 / (Self::ONE * Self::ONE);
+        (squares - self.mean().powi(2) * f64::from(self.count)).max(0.0)
+    }
 }
 
 /// The list with its best score at 1 and its worst at 0.
@@ -124,7 +206,7 @@ mod tests {
         weight: f32,
         expected: &[(u64, f32)],
     ) {
-        assert_eq!(fuse(dense, lexical, weight), expected);
+        assert_eq!(fuse(dense, lexical, &|_| weight), expected);
     }
 
     #[test]
@@ -168,13 +250,33 @@ mod tests {
     #[test]
     fn words_weigh_little_across_languages() {
         use Language::{English, Korean};
-        let weighs = |nearest: &[Language], expected: f32| {
-            assert!((dense_weight(Korean, nearest) - expected).abs() < 0.001);
+        assert!(dense_weight(Korean, English) > dense_weight(Korean, Korean));
+        assert!((dense_weight(English, Korean) - dense_weight(Korean, English)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_passage_stands_out_among_those_of_its_own_language() {
+        use Language::{English, Korean};
+        let mut closeness = Closeness::default();
+        for step in 0_u8..50 {
+            let spread = f32::from(step) / 1000.0;
+            closeness.note(Korean, 0.80 + spread);
+            closeness.note(English, 0.70 + spread);
+        }
+        let english = closeness.standing(English, 0.80);
+        assert!(english > closeness.standing(Korean, 0.84), "{english}");
+        assert!(closeness.standing(English, 0.81) > english);
+    }
+
+    #[test]
+    fn the_order_of_noting_cannot_be_seen() {
+        let cosines: Vec<f32> = (0_u8..200).map(|n| (f32::from(n) * 0.37).sin()).collect();
+        let noted = |cosines: &mut dyn Iterator<Item = &f32>| {
+            let mut closeness = Closeness::default();
+            cosines.for_each(|cosine| closeness.note(Language::Korean, *cosine));
+            closeness.standing(Language::Korean, 0.5).to_bits()
         };
-        weighs(&[Korean, Korean], 0.4);
-        weighs(&[English], 0.85);
-        weighs(&[English, Korean], 0.625);
-        weighs(&[], 0.4);
+        assert_eq!(noted(&mut cosines.iter()), noted(&mut cosines.iter().rev()));
     }
 
     proptest! {
@@ -185,7 +287,7 @@ mod tests {
             weight in 0.0_f32..1.0,
         ) {
             let lists: [Vec<_>; 2] = [dense, lexical].map(|list| list.into_iter().collect());
-            let fused = fuse(&lists[0], &lists[1], weight);
+            let fused = fuse(&lists[0], &lists[1], &|_| weight);
             let mut keys: Vec<_> = lists.concat().iter().map(|entry| entry.0).collect();
             keys.sort_unstable();
             keys.dedup();

@@ -14,6 +14,7 @@ use super::document::{Card, Digest, Shelfmark};
 pub struct Revision(pub u64);
 
 impl Revision {
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }

@@ -1,1 +1,10 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
+
+pub(crate) mod embedder;
+pub(crate) mod openai;
+pub(crate) mod registry;
+pub(crate) mod script;
+pub(crate) mod site;
+#[cfg(feature = "mistralrs")]
+pub(crate) mod starter;
+pub(crate) mod town;

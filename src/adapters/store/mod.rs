@@ -1,1 +1,336 @@
 //! The library on disk: register, documents, and a sled index that can be rebuilt.
+//!
+//! The register is the truth and the documents are the books; both are plain files, written
+//! whole and synced. The index is derived. So whatever happens to sled, nobody loses a book.
+//!
+//! A commit goes: texts, then rows and vectors in sled, then the line of the register, which is
+//! the moment of truth, then the snapshot that readers see. What fails before the line leaves
+//! the library as it was; what dies after it is found by the next opening.
+
+mod failure;
+mod disk;
+mod lock;
+mod documents;
+mod register;
+mod catalogue;
+mod rows;
+mod quantised;
+mod segment;
+mod vault;
+mod index;
+mod snapshot;
+mod search;
+mod commit;
+mod indexing;
+mod verify;
+mod compact;
+mod carry;
+mod ledger;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio::task;
+
+pub use compact::Compacted;
+pub use failure::Trouble;
+pub use indexing::{Cut, Progress, Tools};
+pub use ledger::Receipts;
+pub use snapshot::Standing;
+
+use catalogue::{Catalogue, Places};
+use documents::Documents;
+use index::Index;
+use lock::FolderLock;
+use register::{Lines, Register};
+use snapshot::Snapshot;
+
+use crate::domain::document::{Card, Digest};
+use crate::domain::embedding::{Embedding, Fingerprint};
+use crate::domain::passage::{Found, Scope};
+use crate::domain::revision::{Entry, Revision};
+use crate::ports::{Cause, Clock, Library, Order, Query, Uncommitted, Unread};
+
+const DOCUMENTS: &str = "documents";
+const INDEX: &str = "index";
+const STATE: &str = "state";
+
+/// The library in a data folder. Clones are the same library.
+#[derive(Clone)]
+pub struct Stacks {
+    core: Arc<Core>,
+    writer: Arc<Mutex<Writer>>,
+}
+
+/// An open data folder.
+pub struct Opened {
+    pub library: Stacks,
+    pub ledger: Receipts,
+    /// What happened on the way that a person should know, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Documents that stand on the shelves now.
+    pub documents: u64,
+    /// Chunks in the index, those of earlier revisions too.
+    pub chunks: u64,
+    /// Vectors in the index.
+    pub vectors: u64,
+    /// Bytes on disk.
+    pub documents_bytes: u64,
+    pub register_bytes: u64,
+    pub index_bytes: u64,
+    pub state_bytes: u64,
+}
+
+struct Core {
+    folder: PathBuf,
+    documents: Documents,
+    fingerprint: Option<Fingerprint>,
+    clock: Arc<dyn Clock>,
+    now: RwLock<Arc<Snapshot>>,
+    // Last, so that sled is closed before another process may come in.
+    _lock: Arc<FolderLock>,
+}
+
+/// What only one at a time may hold.
+struct Writer {
+    register: Register,
+    places: Places,
+}
+
+impl Stacks {
+    /// Opens the data folder, and makes it where there is none. `fingerprint` is the embedder's
+    /// that will be used; without one nothing can be added.
+    ///
+    /// When this returns, [`Stacks::standing`] says whether the index has every document.
+    pub fn open(
+        folder: &Path,
+        fingerprint: Option<Fingerprint>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened, Trouble> {
+        disk::make_folder(folder)?;
+        let lock = Arc::new(FolderLock::take(folder)?);
+        let mut notes = Vec::new();
+        let (register, lines, torn) = Register::open(folder)?;
+        notes.extend(torn);
+        let (snapshot, places) = snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
+        let library = Self {
+            core: Arc::new(Core {
+                folder: folder.to_owned(),
+                documents: Documents::open(folder.join(DOCUMENTS))?,
+                fingerprint,
+                clock,
+                now: RwLock::new(Arc::new(snapshot)),
+                _lock: Arc::clone(&lock),
+            }),
+            writer: Arc::new(Mutex::new(Writer { register, places })),
+        };
+        let ledger = Receipts::open(&folder.join(STATE), lock, &mut notes)?;
+        Ok(Opened {
+            library,
+            ledger,
+            notes,
+        })
+    }
+
+    /// How the index stands to the register.
+    pub fn standing(&self) -> Standing {
+        self.core.now().standing.clone()
+    }
+
+    /// How much there is of everything.
+    pub async fn sizes(&self) -> Result<Sizes, Trouble> {
+        let core = Arc::clone(&self.core);
+        blocking(move || {
+            let now = core.now();
+            let standing = now.kept().filter(|(_, held)| held.stands_at(now.revision));
+            Ok(Sizes {
+                documents: standing.count() as u64,
+                chunks: now.segments.iter().map(|part| part.len() as u64).sum(),
+                vectors: now.index.vector_count(),
+                documents_bytes: core.documents.size(),
+                register_bytes: disk::size(&core.folder.join(Register::NAME)),
+                index_bytes: disk::size(&core.folder.join(INDEX)),
+                state_bytes: disk::size(&core.folder.join(STATE)),
+            })
+        })
+        .await
+    }
+}
+
+impl Core {
+    fn now(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.now.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets readers see `snapshot` from here on, and gives back what they saw before.
+    fn swap(&self, snapshot: Snapshot) -> Arc<Snapshot> {
+        let mut now = self.now.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *now, Arc::new(snapshot))
+    }
+
+    fn index_root(&self) -> PathBuf {
+        self.folder.join(INDEX)
+    }
+
+    /// The embedder's fingerprint, for what cannot be done without.
+    fn embedder(&self) -> Result<&Fingerprint, Trouble> {
+        self.fingerprint
+            .as_ref()
+            .ok_or(Trouble::Misfit("no embedder was named at the opening"))
+    }
+}
+
+/// The snapshot and the places that follow from the register and the index on disk.
+fn snapshot_of(
+    folder: &Path,
+    lines: &Lines,
+    fingerprint: Option<&Fingerprint>,
+    notes: &mut Vec<String>,
+) -> Result<(Snapshot, Places), Trouble> {
+    let (catalogue, places) = Catalogue::of(&lines.entries);
+    let oldest = compact::oldest(folder)?;
+    let loaded = Index::open(&folder.join(INDEX), &catalogue, notes)?;
+    notes.extend(unlike(&loaded.index, lines)?);
+    let snapshot = Snapshot::new(lines.head().revision, oldest, catalogue, loaded);
+    let snapshot = snapshot.standing_to(fingerprint)?;
+    notes.extend(snapshot.complaint(fingerprint));
+    Ok((snapshot, places))
+}
+
+/// Says so when the index has seen another register than this one.
+fn unlike(index: &Index, lines: &Lines) -> Result<Option<String>, Trouble> {
+    let Some(seen) = index.head()? else {
+        return Ok(None);
+    };
+    let at = seen.revision.checked_sub(1).map(usize::try_from);
+    let line = at.and_then(Result::ok).and_then(|at| lines.digests.get(at));
+    if line.is_some_and(|digest| *digest.as_bytes() == seen.digest) {
+        return Ok(None);
+    }
+    Ok(Some(if line.is_none() {
+        format!(
+            "the register ends at {}, but the index has seen r{}; lines of the register are lost: \
+             look for them in a backup",
+            lines.head().revision,
+            seen.revision
+        )
+    } else {
+        format!(
+            "line {} of the register is not the one the index has seen; put a copy of \
+             register.jsonl from a backup in its place",
+            seen.revision
+        )
+    }))
+}
+
+/// Runs what reads and writes files where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    task::spawn_blocking(work)
+        .await
+        .map_err(|_| Trouble::Stopped)?
+}
+
+#[async_trait]
+impl Library for Stacks {
+    fn revision(&self) -> Revision {
+        self.core.now().revision
+    }
+
+    async fn search(&self, query: &Query, scope: &Scope) -> Result<Found, Unread> {
+        let now = self.core.now();
+        now.ready(self.core.fingerprint.as_ref())?;
+        let (query, scope) = (query.clone(), scope.clone());
+        task::spawn_blocking(move || search::search(&now, &query, &scope))
+            .await
+            .map_err(|error| Unread::Failed(Cause::from(error)))?
+    }
+
+    async fn cards(&self, scope: &Scope) -> Result<Vec<Card>, Unread> {
+        let now = self.core.now();
+        let revision = now.reading(scope)?;
+        Ok(now.catalogue.cards(revision, scope))
+    }
+
+    async fn text(&self, digest: Digest) -> Result<String, Unread> {
+        let core = Arc::clone(&self.core);
+        let known = core.now().kept().any(|(_, held)| held.card.text == digest);
+        if !known {
+            return Err(Unread::NoSuchDocument(digest));
+        }
+        Ok(blocking(move || core.documents.read(digest)).await?)
+    }
+
+    async fn log(&self) -> Result<Vec<Entry>, Unread> {
+        let core = Arc::clone(&self.core);
+        let newest = core.now().revision;
+        let lines = blocking(move || register::read(&core.folder, newest)).await?;
+        Ok(lines.entries)
+    }
+
+    async fn known(&self, texts: &[String]) -> Result<Vec<Option<Embedding>>, Unread> {
+        let Some(fingerprint) = &self.core.fingerprint else {
+            return Ok(vec![None; texts.len()]);
+        };
+        let keys: Vec<_> = texts
+            .iter()
+            .map(|text| rows::vector_key(fingerprint, text))
+            .collect();
+        let index = Arc::clone(&self.core.now().index);
+        Ok(blocking(move || indexing::known(&index, &keys)).await?)
+    }
+
+    async fn keep(
+        &self,
+        texts: &[String],
+        embeddings: &[Embedding],
+    ) -> Result<(), Uncommitted> {
+        let fingerprint = self.core.embedder()?;
+        let vectors: Vec<_> = texts
+            .iter()
+            .zip(embeddings)
+            .map(|(text, embedding)| {
+                let key = rows::vector_key(fingerprint, text);
+                (key, rows::vector_row(embedding))
+            })
+            .collect();
+        let core = Arc::clone(&self.core);
+        // A rebuild that ends meanwhile would leave these behind in the old index.
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let kept = blocking(move || {
+            disk::Room::of(&core.folder)?.gate()?;
+            core.now().index.keep(&vectors)?;
+            drop(writer);
+            Ok(())
+        });
+        Ok(kept.await?)
+    }
+
+    async fn commit(&self, orders: Vec<Order>, by: &str) -> Result<Revision, Uncommitted> {
+        let core = Arc::clone(&self.core);
+        let by = by.to_owned();
+        // The guard goes with the work: a caller that is gone must not let a second writer in.
+        let mut writer = Arc::clone(&self.writer).lock_owned().await;
+        let folder = core.folder.clone();
+        let done = blocking(move || commit::commit(&core, &mut writer, orders, &by)).await;
+        Ok(done.map_err(|trouble| said_of_disk(trouble, &folder))?)
+    }
+}
+
+/// A disk that fills up in the middle is told as one that was full at the start.
+fn said_of_disk(trouble: Trouble, folder: &Path) -> Trouble {
+    if trouble.no_room()
+        && let Ok(room) = disk::Room::of(folder)
+    {
+        return room.refusal();
+    }
+    trouble
+}

@@ -1,0 +1,43 @@
+# saseo: build, try, test.
+#
+# One optimised profile (release) serves the demo, the tests and the benchmarks, so the
+# inference engine is built once. The inner loop is `cargo test --no-default-features`.
+
+CARGO ?= cargo
+SASEO := $(CARGO) run --release --locked --quiet --
+
+.PHONY: demo test test-core bench lint check-tools check-cuda
+
+# Builds, pulls the starter models, opens saseo's own manual and answers five questions.
+demo: check-tools
+	$(CARGO) build --release --locked
+	$(SASEO) models pull
+	$(SASEO) demo
+
+# Everything, with the real starter models.
+test: check-tools
+	$(CARGO) build --release --locked
+	$(SASEO) models pull
+	$(CARGO) test --release --locked
+
+# What needs no engine and no model: the inner loop.
+test-core:
+	$(CARGO) test --no-default-features --locked
+
+# Measures and prints a table; put nothing else on the machine meanwhile.
+bench: check-tools
+	$(CARGO) build --release --locked
+	$(SASEO) models pull
+	$(CARGO) bench --locked
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --no-default-features --all-targets --locked -- -D warnings
+
+check-tools:
+	@sh deploy/check-tools.sh
+
+# Builds the CUDA features with NVIDIA's compiler from Python wheels; no GPU is needed, and
+# none is used: it shows that the GPU build compiles, not that it runs.
+check-cuda: check-tools
+	sh deploy/check-cuda.sh

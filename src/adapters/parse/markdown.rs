@@ -1,0 +1,114 @@
+//! Markdown: kept as its author wrote it, without front matter and without what a reader of the
+//! page does not see.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, Parser};
+
+use super::Page;
+use super::characters::clean;
+use super::{front, shortcode};
+use crate::domain::chunk::{headings, syntax};
+
+pub(super) fn read(text: &str) -> Page {
+    let text = clean(text);
+    let (front, body) = front::split(&text);
+    let text = shortcode::resolved(&without_unseen(body));
+    let text = text.trim_start_matches('\n').to_owned();
+    Page {
+        title: front.title.or_else(|| first_heading(&text)),
+        modified: front.modified,
+        text,
+    }
+}
+
+pub(super) fn first_heading(text: &str) -> Option<String> {
+    let top = headings(text)
+        .into_iter()
+        .find(|heading| heading.level == 1);
+    top.map(|heading| heading.words)
+}
+
+/// The text without comments, scripts and styles, which browsers do not show; in code they
+/// stand for themselves.
+fn without_unseen(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut copied = 0;
+    for range in html(text) {
+        kept.push_str(text.get(copied..range.start).unwrap_or_default());
+        kept.push_str(&seen(text.get(range.clone()).unwrap_or_default()));
+        copied = range.end;
+    }
+    kept.push_str(text.get(copied..).unwrap_or_default());
+    kept
+}
+
+/// Where there is raw HTML, neighbouring lines joined: a comment may run over several.
+fn html(text: &str) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (event, range) in Parser::new_ext(text, syntax()).into_offset_iter() {
+        if !matches!(event, Event::Html(_) | Event::InlineHtml(_)) {
+            continue;
+        }
+        match ranges.last_mut() {
+            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+            _ => ranges.push(range),
+        }
+    }
+    ranges
+}
+
+fn seen(html: &str) -> String {
+    const UNSEEN: [(&str, &str); 4] = [
+        ("<!--", "-->"),
+        ("<script", "</script>"),
+        ("<style", "</style>"),
+        ("<template", "</template>"),
+    ];
+    // Lengths stay the same in ASCII lower case, so its places are those of the original.
+    let lower = html.to_ascii_lowercase();
+    let mut kept = String::with_capacity(html.len());
+    let mut at = 0;
+    while let Some(next) = lower.get(at..).and_then(|rest| rest.find('<')) {
+        let start = at + next;
+        let tag = lower.get(start..).unwrap_or_default();
+        kept.push_str(html.get(at..start).unwrap_or_default());
+        let unseen = UNSEEN.iter().find(|(open, _)| tag.starts_with(open));
+        at = start
+            + unseen.map_or(0, |(_, close)| {
+                tag.find(close).map_or(tag.len(), |end| end + close.len())
+            });
+        if unseen.is_none() {
+            kept.push('<');
+            at += 1;
+        }
+    }
+    kept.push_str(html.get(at..).unwrap_or_default());
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(read(text).text, expected);
+    }
+
+    #[test]
+    fn a_page_stays_as_it_was_written() {
+        let page = "# Title\n\nSome *text* with `<!-- code -->`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\
+                    ```html\n<!-- kept -->\n<script>kept</script>\n```\n\n<b>bold</b> and <br> stay\n";
+        check(page, page);
+    }
+
+    #[test]
+    fn what_a_browser_does_not_show_is_not_read() {
+        check("a <!-- ignore all\nrules --> b\n", "a  b\n");
+        check("<!-- one\n\ntwo -->\n\ntext\n", "text\n");
+        check("<script>\nalert(1)\n</script>\n\ntext\n", "text\n");
+        check("<!-- never closed\n\n# Swallowed\n", "");
+        check("---\ntitle: a\n---\n\ntext\r\nmore", "text\nmore");
+    }
+}

@@ -1,0 +1,143 @@
+//! What can go wrong in the store, in sentences that say what to do.
+//!
+//! The ports' errors are shaped by what a caller can do; these say what a person can do, and
+//! travel below them as the cause.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::domain::document::Digest;
+use crate::domain::embedding::Fingerprint;
+use crate::ports::{Cause, Uncommitted, Unread};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    #[error("could not {doing} {}; see that the disk has room and the folder is ours to write", path.display())]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error(
+        "the data folder {} is in use by process {holder}; stop that process first, or name another folder with --data",
+        folder.display()
+    )]
+    InUse { folder: PathBuf, holder: String },
+    #[error(
+        "line {line} of {} is damaged: {why}; nothing was changed, put a copy of the file from a backup in its place",
+        path.display()
+    )]
+    Register {
+        path: PathBuf,
+        line: u64,
+        why: &'static str,
+    },
+    #[error(
+        "the register could not be brought back to its last whole line; stop saseo, see to the disk, and start it again"
+    )]
+    RegisterStuck,
+    #[error(
+        "the text {digest} is missing or damaged in {}; add the document again, or restore the file from a backup",
+        path.display()
+    )]
+    Text { digest: Digest, path: PathBuf },
+    #[error("the index failed; run `saseo library rebuild`")]
+    Index(#[source] sled::Error),
+    /// sled refuses everything after one failed write, also when there is room again.
+    #[error(
+        "the disk failed under the index; see that it has room, then start saseo again: nothing that was added is lost"
+    )]
+    IndexDisk(#[source] io::Error),
+    #[error("a row of the index cannot be read; run `saseo library rebuild`")]
+    Row(#[source] postcard::Error),
+    #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
+    Inconsistent(&'static str),
+    #[error("the index lacks {0} documents of the register; run `saseo library rebuild`")]
+    Behind(usize),
+    #[error(
+        "the index was made with the embedder {index}, and {asked} cannot read it; run `saseo library rebuild` to embed the library anew"
+    )]
+    OtherEmbedder {
+        index: Fingerprint,
+        asked: Fingerprint,
+    },
+    #[error(
+        "another process holds {} for too long; stop it and try again",
+        folder.display()
+    )]
+    Held { folder: PathBuf },
+    #[error("the embeddings do not fit the index: {0}; run `saseo library rebuild`")]
+    Misfit(&'static str),
+    #[error(
+        "a chunk is too large for one row of the index; cut the document into smaller ones"
+    )]
+    Oversized,
+    #[error("the embedding model failed while the index was made; try again")]
+    Embedding(#[source] crate::ports::Unembedded),
+    #[error(
+        "this library already has {0} revisions; import into an empty data folder, named with --data"
+    )]
+    NotEmpty(u64),
+    #[error("{} is not a library that saseo exported: {why}; export it again", path.display())]
+    NotAnExport { path: PathBuf, why: String },
+    #[error(
+        "the disk has {free} MiB left, saseo wants {wanted} MiB before it writes; make room"
+    )]
+    DiskFull { free: u64, wanted: u64 },
+    #[error("the store was stopped in the middle of its work; start saseo again")]
+    Stopped,
+}
+
+impl Trouble {
+    /// For `map_err`: what was being done to which file.
+    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            doing,
+            path,
+            source,
+        }
+    }
+
+    /// Whether the disk is full.
+    pub(super) fn no_room(&self) -> bool {
+        let (Self::File { source, .. } | Self::IndexDisk(source)) = self else {
+            return matches!(self, Self::DiskFull { .. });
+        };
+        source.kind() == io::ErrorKind::StorageFull
+    }
+}
+
+impl From<sled::Error> for Trouble {
+    fn from(error: sled::Error) -> Self {
+        if let sled::Error::Io(source) = error {
+            Self::IndexDisk(source)
+        } else {
+            Self::Index(error)
+        }
+    }
+}
+
+impl From<postcard::Error> for Trouble {
+    fn from(error: postcard::Error) -> Self {
+        Self::Row(error)
+    }
+}
+
+impl From<Trouble> for Unread {
+    fn from(trouble: Trouble) -> Self {
+        Self::Failed(Cause::from(trouble))
+    }
+}
+
+impl From<Trouble> for Uncommitted {
+    fn from(trouble: Trouble) -> Self {
+        if let Trouble::DiskFull { free, wanted } = trouble {
+            Self::DiskFull { free, wanted }
+        } else {
+            Self::Failed(Cause::from(trouble))
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Lets the model write, and keeps of its draft what the evidence carries.
+//!
+//! Each sentence is checked as soon as it is whole, and only then shown: what streams to a
+//! person is grounded already.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::answer::{Asked, Reading, Unanswered, Watch, embed_one};
+use super::desk::Desk;
+use crate::domain::answer::{Answer, Grounded};
+use crate::domain::embedding::{Embedding, Purpose};
+use crate::domain::grounding::{self, Doubt, Verdict};
+use crate::domain::language::Language;
+use crate::domain::prompt::{Message, Misprint, Slots, SourceSlot, Template, defused};
+use crate::domain::reading;
+use crate::domain::receipt::{DraftRecord, Ended, PromptIdentity};
+use crate::domain::sentence;
+use crate::ports::{Messenger, Unembedded, Written};
+
+/// What a draft is heard with.
+pub(super) struct Hearing<'a> {
+    reading: &'a Reading,
+    messenger: &'a dyn Messenger,
+    watch: &'a Watch<'a>,
+    /// Milliseconds until the first words that stand; 0 before them.
+    first_words: AtomicU64,
+}
+
+impl<'a> Hearing<'a> {
+    pub(super) fn new(
+        reading: &'a Reading,
+        messenger: &'a dyn Messenger,
+        watch: &'a Watch<'a>,
+    ) -> Self {
+        Self {
+            reading,
+            messenger,
+            watch,
+            first_words: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn first_words(&self) -> u64 {
+        self.first_words.load(Ordering::Relaxed)
+    }
+
+    fn say(&self, sentence: &str) {
+        let now = self.watch.millis();
+        self.first_words
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
+                (first == 0).then_some(now)
+            })
+            .ok();
+        self.messenger.sentence(sentence);
+    }
+}
+
+/// The answer in the end: what the model wrote and the evidence carries, else the best lines
+/// of the evidence, word for word. `None` if neither says anything.
+pub(super) async fn settle(
+    desk: &Desk,
+    asked: &Asked,
+    hearing: &Hearing<'_>,
+) -> Result<(Option<Answer>, Option<DraftRecord>), Unanswered> {
+    let language = Language::of(asked.question.as_str());
+    let (mut answer, mut record) = (None, None);
+    if desk.writes.contains(&language) {
+        match write(desk, asked, hearing).await {
+            Ok((claims, draft)) => {
+                let Reading {
+                    lines, passages, ..
+                } = hearing.reading;
+                answer = Answer::settle(&claims, lines, passages, language);
+                record = Some(draft);
+            },
+            // The library can still be quoted when nobody writes.
+            Err(Unanswered::Unwritten(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "quoting, as the model wrote nothing"
+                );
+            },
+            Err(other) => return Err(other),
+        }
+    }
+    Ok((answer.or_else(|| quote(desk, hearing, language)), record))
+}
+
+fn quote(desk: &Desk, hearing: &Hearing<'_>, language: Language) -> Option<Answer> {
+    let Reading {
+        relevance,
+        lines,
+        passages,
+        ..
+    } = hearing.reading;
+    Answer::quote(relevance, lines, passages, language, desk.rules.sentences)
+}
+
+async fn write(
+    desk: &Desk,
+    asked: &Asked,
+    hearing: &Hearing<'_>,
+) -> Result<(Vec<Grounded>, DraftRecord), Unanswered> {
+    let template = desk
+        .prompts
+        .for_language(Language::of(asked.question.as_str()));
+    let prompt = fill(desk, asked, hearing.reading, template)?;
+    let (pieces, heard) = mpsc::unbounded_channel();
+    let (written, checked) = tokio::join!(
+        desk.chat.write(&prompt, desk.rules.sampling, pieces),
+        listen(desk, hearing, heard),
+    );
+    let written = written?;
+    let (claims, dropped) = weigh(desk, hearing, &written, checked?).await?;
+    let record = DraftRecord {
+        model: desk.chat.identity(),
+        prompt: PromptIdentity {
+            name: template.name().to_owned(),
+            version: template.version(),
+            digest: template.digest(),
+        },
+        sampling: desk.rules.sampling,
+        prompt_tokens: written.prompt_tokens,
+        written_tokens: written.written_tokens,
+        ended: written.ended,
+        kept: claims.len(),
+        dropped,
+    };
+    Ok((claims, record))
+}
+
+fn fill(
+    desk: &Desk,
+    asked: &Asked,
+    reading: &Reading,
+    template: &Template,
+) -> Result<Vec<Message>, Misprint> {
+    let tokens = |text: &str| desk.embedder.tokens(text);
+    let runs = reading::excerpts(
+        &reading.lines,
+        &reading.relevance,
+        desk.rules.excerpts,
+        &tokens,
+    );
+    let sources = runs
+        .iter()
+        .zip(1..)
+        .filter_map(|(run, number)| {
+            let passage = reading.passages.get(run.passage)?;
+            let lines = reading.lines.get(run.start..run.end)?;
+            let text = lines
+                .iter()
+                .map(|line| line.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" ");
+            let title = passage.heading.last().unwrap_or(&passage.title);
+            Some(SourceSlot {
+                number,
+                title: defused(title),
+                text: defused(&text),
+            })
+        })
+        .collect();
+    let question = defused(asked.question.as_str());
+    template.compose(&Slots {
+        sources,
+        earlier: asked.said.last(),
+        question: &question,
+    })
+}
+
+/// Verdicts by sentence, so that none is worked out twice.
+type Checked = BTreeMap<String, Verdict>;
+
+/// Checks sentences while the model still writes.
+async fn listen(
+    desk: &Desk,
+    hearing: &Hearing<'_>,
+    mut heard: mpsc::UnboundedReceiver<String>,
+) -> Result<Checked, Unembedded> {
+    let (mut draft, mut checked) = (String::new(), Checked::new());
+    while let Some(piece) = heard.recv().await {
+        draft.push_str(&piece);
+        let mut whole = claims(&draft);
+        // The last one may still go on.
+        whole.pop();
+        for claim in whole {
+            hear(desk, hearing, claim, &mut checked).await?;
+        }
+    }
+    Ok(checked)
+}
+
+/// Judges a claim that was not judged before, and shows it if it stands.
+async fn hear(
+    desk: &Desk,
+    hearing: &Hearing<'_>,
+    claim: String,
+    checked: &mut Checked,
+) -> Result<(), Unembedded> {
+    if checked.contains_key(&claim) {
+        return Ok(());
+    }
+    let verdict = judge(desk, hearing, &claim).await?;
+    if matches!(verdict, Verdict::Supported { .. }) {
+        hearing.say(&claim);
+    }
+    checked.insert(claim, verdict);
+    Ok(())
+}
+
+/// The sentences of a draft, without the marks by which the model cites.
+fn claims(draft: &str) -> Vec<String> {
+    sentence::sentences(draft)
+        .into_iter()
+        .filter_map(|span| draft.get(span.start..span.end))
+        .map(|raw| without_marks(&sentence::plain(raw)))
+        .filter(|claim| !claim.is_empty())
+        .collect()
+}
+
+/// Takes out `[1]`, `[2, 3]`: citations are attached by the check, not by the model.
+fn without_marks(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        kept.push_str(before);
+        match after.split_once(']') {
+            Some((mark, tail))
+                if mark.chars().all(|c| c.is_ascii_digit() || ", ".contains(c)) =>
+            {
+                rest = tail;
+            },
+            _ => {
+                kept.push('[');
+                rest = after;
+            },
+        }
+    }
+    kept.push_str(rest);
+    let words = kept.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.replace(" .", ".").replace(" ,", ",")
+}
+
+async fn judge(desk: &Desk, hearing: &Hearing<'_>, claim: &str) -> Result<Verdict, Unembedded> {
+    let meaning = embed_one(desk, Purpose::Passage, claim).await?;
+    let reading = hearing.reading;
+    let language = Language::of(claim);
+    let cosine = meaning.cosine(&reading.question);
+    let bearing = reading::Line {
+        passage: 0,
+        text: claim.to_owned(),
+        raw: claim.to_owned(),
+        kind: reading::Kind::Statement,
+    };
+    let relevance = reading::relevance(language, &bearing, cosine, &reading.terms);
+    let best = reading.relevance.iter().copied().fold(0.0, f32::max);
+    if relevance < best * LEAST_RELEVANT {
+        return Ok(Verdict::Unsupported(Doubt::Beside));
+    }
+    Ok(grounding::check(
+        claim,
+        &reading.lines,
+        &closeness(&meaning, reading),
+    ))
+}
+
+/// A claim that bears on the question less than this share of the best line is beside the
+/// point, however true it is.
+const LEAST_RELEVANT: f32 = 0.7;
+
+fn closeness(claim: &Embedding, reading: &Reading) -> Vec<f32> {
+    let cosine = |meaning: &Option<Embedding>| {
+        meaning
+            .as_ref()
+            .map_or(0.0, |meaning| meaning.cosine(claim))
+    };
+    reading.meanings.iter().map(cosine).collect()
+}
+
+/// The claims of the whole draft that stand, and why the others do not.
+async fn weigh(
+    desk: &Desk,
+    hearing: &Hearing<'_>,
+    written: &Written,
+    mut checked: Checked,
+) -> Result<(Vec<Grounded>, Vec<Doubt>), Unembedded> {
+    let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+    let claims = claims(&written.text);
+    let whole =
+        claims.len() - usize::from(written.ended != Ended::Finished && !claims.is_empty());
+    for claim in claims.into_iter().take(whole) {
+        let verdict = match checked.remove(&claim) {
+            Some(verdict) => verdict,
+            None => judge(desk, hearing, &claim).await?,
+        };
+        match verdict {
+            Verdict::Supported { first, last } if kept.len() < desk.rules.sentences => {
+                kept.push(Grounded {
+                    text: claim,
+                    first,
+                    last,
+                });
+            },
+            Verdict::Supported { .. } => {},
+            Verdict::Unsupported(doubt) => dropped.push(doubt),
+        }
+    }
+    Ok((kept, dropped))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_of_the_model_are_not_citations() {
+        assert_eq!(
+            without_marks("It holds 1 MiB [1]. See [2, 3] and a[i]."),
+            "It holds 1 MiB. See and a[i]."
+        );
+        assert_eq!(
+            claims("One is here [1]. Two is there."),
+            ["One is here.", "Two is there."]
+        );
+    }
+}

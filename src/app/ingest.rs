@@ -1,0 +1,165 @@
+//! Puts documents on the shelf: cut, embedded, committed as one revision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::chunk::{self, ChunkRules};
+use crate::domain::document::{Card, Document, Shelfmark};
+use crate::domain::embedding::{Embedding, Purpose};
+use crate::domain::passage::Scope;
+use crate::domain::revision::Revision;
+use crate::ports::{Embedder, Library, Order, Prepared, Uncommitted, Unembedded, Unread};
+
+/// What documents are shelved with.
+#[derive(Clone)]
+pub struct Shelving {
+    pub library: Arc<dyn Library>,
+    pub embedder: Arc<dyn Embedder>,
+    pub chunks: ChunkRules,
+}
+
+/// What became of the documents that were handed in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shelved {
+    pub revision: Revision,
+    pub added: Vec<Card>,
+    pub changed: Vec<Card>,
+    pub unchanged: Vec<Card>,
+    /// Chunks of what was added or changed.
+    pub chunks: usize,
+    /// How many of them had to be embedded; the others were known.
+    pub embedded: usize,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Chunks done and chunks in all.
+    Embedding { done: usize, all: usize },
+    /// All is embedded; the revision is being written.
+    Committing,
+}
+
+/// Why nothing was shelved. The library is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Unshelved {
+    #[error(transparent)]
+    Unread(#[from] Unread),
+    #[error(transparent)]
+    Unembedded(#[from] Unembedded),
+    #[error(transparent)]
+    Uncommitted(#[from] Uncommitted),
+}
+
+/// Shelves `documents` as one revision. Where two share a shelfmark the last one counts; one
+/// that stands there already, with the same title and text, costs nothing.
+pub async fn shelve(
+    shelving: &Shelving,
+    documents: Vec<Document>,
+    by: &str,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Shelved, Unshelved> {
+    let standing: BTreeMap<Shelfmark, Card> = shelving
+        .library
+        .cards(&Scope::default())
+        .await?
+        .into_iter()
+        .map(|card| (card.shelfmark.clone(), card))
+        .collect();
+    let (mut shelved, fresh) = sort(documents, &standing);
+    let cut: Vec<_> = fresh
+        .into_iter()
+        .map(|document| cut(shelving, document))
+        .collect();
+    shelved.chunks = cut.iter().map(|(_, chunks)| chunks.len()).sum();
+    let texts: Vec<String> = cut
+        .iter()
+        .flat_map(|(document, chunks)| {
+            chunks
+                .iter()
+                .map(|chunk| chunk.indexed_text(&document.title))
+        })
+        .collect();
+    let (embeddings, embedded) = embed(shelving, &texts, progress).await?;
+    shelved.embedded = embedded;
+    progress(Progress::Committing);
+    let mut embeddings = embeddings.into_iter();
+    let orders = cut
+        .into_iter()
+        .map(|(document, chunks)| {
+            let embeddings = embeddings.by_ref().take(chunks.len()).collect();
+            Order::Put(Box::new(Prepared {
+                document,
+                chunks,
+                embeddings,
+            }))
+        })
+        .collect();
+    shelved.revision = shelving.library.commit(orders, by).await?;
+    Ok(shelved)
+}
+
+/// Tells what is new, what takes another's place and what stands there already.
+fn sort(
+    documents: Vec<Document>,
+    standing: &BTreeMap<Shelfmark, Card>,
+) -> (Shelved, Vec<Document>) {
+    let last: BTreeMap<Shelfmark, Document> = documents
+        .into_iter()
+        .map(|document| (document.shelfmark.clone(), document))
+        .collect();
+    let (mut shelved, mut fresh) = (Shelved::default(), Vec::new());
+    for document in last.into_values() {
+        let card = document.card();
+        match standing.get(&card.shelfmark) {
+            Some(there) if there.text == card.text && there.title == card.title => {
+                shelved.unchanged.push(card);
+                continue;
+            },
+            Some(_) => shelved.changed.push(card),
+            None => shelved.added.push(card),
+        }
+        fresh.push(document);
+    }
+    (shelved, fresh)
+}
+
+fn cut(shelving: &Shelving, document: Document) -> (Document, Vec<chunk::Chunk>) {
+    let tokens = |text: &str| shelving.embedder.tokens(text);
+    let chunks = chunk::cut(&document.text, &document.title, shelving.chunks, &tokens);
+    (document, chunks)
+}
+
+/// One embedding per text, in order, and how many had to be computed.
+async fn embed(
+    shelving: &Shelving,
+    texts: &[String],
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Vec<Embedding>, usize), Unshelved> {
+    /// Chunks between two moments from which a killed run can go on.
+    const BATCH: usize = 32;
+    let (mut embeddings, mut computed) = (Vec::with_capacity(texts.len()), 0);
+    for batch in texts.chunks(BATCH) {
+        let mut known = shelving.library.known(batch).await?;
+        let wanted: Vec<String> = batch
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(text, _)| text.clone())
+            .collect();
+        if !wanted.is_empty() {
+            let fresh = shelving.embedder.embed(Purpose::Passage, &wanted).await?;
+            shelving.library.keep(&wanted, &fresh).await?;
+            computed += fresh.len();
+            let gaps = known.iter_mut().filter(|known| known.is_none());
+            gaps.zip(fresh)
+                .for_each(|(gap, embedding)| *gap = Some(embedding));
+        }
+        embeddings.extend(known.into_iter().flatten());
+        progress(Progress::Embedding {
+            done: embeddings.len(),
+            all: texts.len(),
+        });
+    }
+    Ok((embeddings, computed))
+}

@@ -1,0 +1,279 @@
+//! `saseo ask` and `saseo chat`.
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{FAILURE, Form, FormArgs, ScopeArgs, because, console};
+use crate::app::answer::{Asked, answer};
+use crate::app::desk::Desk;
+use crate::app::replay::Silent;
+use crate::domain::answer::Outcome;
+use crate::domain::language::Language;
+use crate::domain::question::{QuestionText, Turn, standalone};
+use crate::domain::receipt::{Millis, Receipt};
+use crate::domain::render;
+use crate::settings::Settings;
+use crate::wiring;
+
+/// Turns that a conversation remembers.
+const REMEMBERED: usize = 6;
+
+#[derive(Debug, Args)]
+pub(super) struct Ask {
+    /// The question.
+    #[arg(required_unless_present = "stdin", value_name = "TEXT")]
+    question: Vec<String>,
+    #[command(flatten)]
+    form: FormArgs,
+    /// Read questions from standard input, one per line; one JSON object per line comes out.
+    #[arg(long, requires = "json", conflicts_with = "question")]
+    stdin: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Ask {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        if self.stdin {
+            return self.answer_lines(settings).await;
+        }
+        let question = match QuestionText::new(&self.question.join(" ")) {
+            Ok(question) => question,
+            Err(unaskable) => return Ok(wrong_use(&unaskable.to_string(), self.form.form())),
+        };
+        let asked = Asked {
+            question,
+            said: Vec::new(),
+            scope: self.scope.scope(),
+        };
+        if self.form.form() == Form::Json {
+            return Ok(print_json(json_of(settings, &asked).await));
+        }
+        let desk = wiring::desk(&settings).await?;
+        reply(&desk, &asked).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn answer_lines(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let desk = wiring::desk(&settings).await?;
+        let mut code = ExitCode::SUCCESS;
+        let mut waiting = standard_input();
+        while let Some(line) = waiting.recv().await {
+            let object = self.answer_line(&desk, &line?).await;
+            if object.get("status") == Some(&json!("failed")) {
+                code = FAILURE.into();
+            }
+            console::json(&object);
+        }
+        Ok(code)
+    }
+
+    async fn answer_line(&self, desk: &Desk, line: &str) -> Value {
+        let asked = match QuestionText::new(line) {
+            Ok(question) => Asked {
+                question,
+                said: Vec::new(),
+                scope: self.scope.scope(),
+            },
+            Err(unaskable) => return failure(&unaskable.to_string()),
+        };
+        match answer(desk, &asked, &Silent).await {
+            Ok(receipt) => object(&receipt, desk),
+            Err(error) => failure(&because(&error.into())),
+        }
+    }
+}
+
+/// The lines of standard input, as they come; reading them must not hold up anything else.
+fn standard_input() -> tokio::sync::mpsc::Receiver<std::io::Result<String>> {
+    let (lines, waiting) = tokio::sync::mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut all = std::io::stdin().lock().lines();
+        while all
+            .next()
+            .is_some_and(|line| lines.blocking_send(line).is_ok())
+        {}
+    });
+    waiting
+}
+
+fn wrong_use(why: &str, form: Form) -> ExitCode {
+    if form == Form::Json {
+        console::json(&failure(why));
+    } else {
+        console::tell(&format!("{} {why}", console::red("error:")));
+    }
+    super::WRONG_USE.into()
+}
+
+async fn json_of(settings: Settings, asked: &Asked) -> anyhow::Result<Value> {
+    let desk = wiring::desk(&settings).await?;
+    let receipt = answer(&desk, asked, &Silent).await?;
+    Ok(object(&receipt, &desk))
+}
+
+fn print_json(made: anyhow::Result<Value>) -> ExitCode {
+    match made {
+        Ok(object) => {
+            console::json(&object);
+            ExitCode::SUCCESS
+        },
+        Err(error) => {
+            console::json(&failure(&because(&error)));
+            FAILURE.into()
+        },
+    }
+}
+
+fn failure(why: &str) -> Value {
+    json!({ "status": "failed", "text": "", "error": why })
+}
+
+/// The object that scripts read; its fields may grow and never change.
+pub(super) fn object(receipt: &Receipt, desk: &Desk) -> Value {
+    let language = render::language(&receipt.outcome);
+    let prompt = desk.prompts.for_language(language).digest();
+    let mut citations = Vec::new();
+    let (mut manner, mut nearest) = (None, None);
+    match &receipt.outcome {
+        Outcome::Answered(answer) => {
+            manner = Some(answer.manner);
+            citations = answer.citations.iter().map(citation).collect();
+        },
+        Outcome::Declined(declined) => nearest = Some(&declined.nearest),
+    }
+    json!({
+        "status": status(&receipt.outcome),
+        "text": render::text(&receipt.outcome),
+        "language": language,
+        "manner": manner,
+        "citations": citations,
+        "nearest": nearest,
+        "confidence": receipt.confidence,
+        "revision": receipt.revision,
+        "model": desk.chat.identity().digest,
+        "prompt": prompt,
+        "receipt": receipt.id,
+        "millis": millis(receipt),
+    })
+}
+
+fn millis(receipt: &Receipt) -> Value {
+    let Millis {
+        sources,
+        first_token,
+        total,
+    } = receipt.millis;
+    json!({ "sources": sources, "first_token": first_token, "total": total })
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Answered(_) => "answered",
+        Outcome::Declined(_) => "declined",
+    }
+}
+
+fn citation(citation: &crate::domain::answer::Citation) -> Value {
+    json!({
+        "title": citation.title,
+        "uri": citation.uri,
+        "heading": render::heading(&citation.heading),
+        "quote": citation.quote,
+        "collection": citation.collection,
+        "modified": citation.modified,
+        "document": citation.document,
+    })
+}
+
+/// Asks and prints for a person.
+pub(super) async fn reply(desk: &Desk, asked: &Asked) -> anyhow::Result<Receipt> {
+    let words = render::words(Language::of(asked.question.as_str()));
+    let preview = console::Preview::new(words);
+    let receipt = answer(desk, asked, &preview).await;
+    preview.clear();
+    let receipt = receipt?;
+    print(&receipt);
+    Ok(receipt)
+}
+
+/// The final form.
+pub(super) fn print(receipt: &Receipt) {
+    let outcome = &receipt.outcome;
+    let words = render::words(render::language(outcome));
+    match outcome {
+        Outcome::Answered(answer) => {
+            console::say(&answer.text());
+            if let Some(note) = render::note(outcome) {
+                console::say(&console::dim(note));
+            }
+            console::say("");
+            console::say(&console::bold(words.sources));
+            for (number, citation) in (1..).zip(&answer.citations) {
+                let place = render::source(citation, answer.language);
+                console::say(&format!("[{number}] {place}"));
+                console::say(&console::dim(&format!("    {}", citation.uri)));
+            }
+        },
+        Outcome::Declined(declined) => {
+            console::say(words.not_in_library);
+            if !declined.nearest.is_empty() {
+                console::say(&console::dim(words.nearest));
+            }
+            for page in &declined.nearest {
+                console::say(&console::dim(&format!("  {} ({})", page.title, page.uri)));
+            }
+        },
+    }
+    console::say(&console::dim(&render::footer(receipt)));
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Chat {
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Chat {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let desk = wiring::desk(&settings).await?;
+        console::tell(&console::dim("Ask away; /quit or Ctrl-D ends."));
+        let mut editor = rustyline::DefaultEditor::new()?;
+        let mut said: Vec<Turn> = Vec::new();
+        while let Ok(line) = editor.readline("> ") {
+            if line.trim() == "/quit" {
+                break;
+            }
+            let Ok(question) = QuestionText::new(&line) else {
+                continue;
+            };
+            drop(editor.add_history_entry(line.as_str()));
+            let asked = Asked {
+                question,
+                said: said.clone(),
+                scope: self.scope.scope(),
+            };
+            match reply(&desk, &asked).await {
+                Ok(receipt) => remember(&mut said, &receipt),
+                Err(error) => {
+                    console::tell(&format!("{} {}", console::red("error:"), because(&error)));
+                },
+            }
+            console::say("");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Keeps a turn, and lets the oldest go.
+pub(super) fn remember(said: &mut Vec<Turn>, receipt: &Receipt) {
+    said.push(Turn {
+        question: standalone(receipt.question.as_str(), said),
+        answer: render::text(&receipt.outcome),
+    });
+    let over = said.len().saturating_sub(REMEMBERED);
+    said.drain(..over);
+}

@@ -1,0 +1,86 @@
+//! `saseo demo`: opens saseo's own manual and asks it five questions.
+
+use std::process::ExitCode;
+
+use super::{ask, console, library};
+use crate::app::answer::Asked;
+use crate::domain::document::CollectionName;
+use crate::domain::passage::Scope;
+use crate::domain::question::{QuestionText, Turn};
+use crate::settings::Settings;
+use crate::wiring;
+
+/// The collection that the manual stands in.
+const MANUAL: &str = "saseo";
+
+/// What is asked, and what it shows. A follow-up sees the question before it.
+const QUESTIONS: [(&str, &str, bool); 5] = [
+    (
+        "an English question",
+        "Where does saseo keep the register, and what is a revision?",
+        false,
+    ),
+    (
+        "a Korean question",
+        "모델은 새로 추가한 문서를 학습하나요?",
+        false,
+    ),
+    (
+        "a Korean question that only an English page answers",
+        "종료 코드 2는 무슨 뜻이야?",
+        false,
+    ),
+    ("a follow-up to it", "그럼 1은?", true),
+    (
+        "a question that no page answers",
+        "What is the wifi password of the Busan office?",
+        false,
+    ),
+];
+
+pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
+    let collection = CollectionName::new(MANUAL)?;
+    let desk = wiring::desk(&settings).await?;
+    console::tell(&console::bold("Opening the library: saseo's own manual"));
+    let shelved =
+        library::shelve(&desk.shelving(), wiring::manual(&collection)?, "demo").await?;
+    console::tell(&format!(
+        "{} pages added, {} changed, {} as they were; the library stands at {}.\n",
+        shelved.added.len(),
+        shelved.changed.len(),
+        shelved.unchanged.len(),
+        shelved.revision,
+    ));
+    let scope = Scope {
+        as_of: None,
+        collections: vec![collection],
+    };
+    let mut said: Vec<Turn> = Vec::new();
+    for (what, question, follows) in QUESTIONS {
+        if !follows {
+            said.clear();
+        }
+        console::say(&console::dim(&format!("— {what}")));
+        console::say(&console::bold(&format!("> {question}")));
+        let question = QuestionText::new(question)?;
+        let asked = Asked {
+            question,
+            said: said.clone(),
+            scope: scope.clone(),
+        };
+        let receipt = ask::reply(&desk, &asked).await?;
+        ask::remember(&mut said, &receipt);
+        console::say("");
+    }
+    console::say(&console::bold("How to go on"));
+    console::say(NEXT);
+    Ok(ExitCode::SUCCESS)
+}
+
+const NEXT: &str = "\
+  saseo library add PATH|URL      put your own documents on the shelf
+  saseo ask \"…\"                   ask them; --json for scripts
+  saseo chat                      hold a conversation
+  saseo receipt ID                see what made an answer
+  saseo replay ID                 ask again and compare byte for byte
+  saseo doctor                    check the machine, the models and the library";

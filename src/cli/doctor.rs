@@ -1,0 +1,161 @@
+//! `saseo doctor`: checks what saseo stands on, and says what to do.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{FAILURE, Form, FormArgs, because, console};
+use crate::adapters::models::verify;
+use crate::adapters::store::Standing;
+use crate::ports::Library as _;
+use crate::settings::Settings;
+use crate::wiring;
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: &'static str,
+    /// What is there, or what is wrong and what to do.
+    said: Result<String, String>,
+}
+
+impl Doctor {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let findings = [
+            Finding {
+                what: "processor",
+                said: processor(),
+            },
+            Finding {
+                what: "settings",
+                said: settings_hold(&settings),
+            },
+            Finding {
+                what: "models",
+                said: models(&settings).await,
+            },
+            Finding {
+                what: "disk",
+                said: disk(&settings),
+            },
+            Finding {
+                what: "library",
+                said: library(&settings).await,
+            },
+        ];
+        let sick = findings.iter().any(|finding| finding.said.is_err());
+        match self.form.form() {
+            Form::Json => {
+                let rows: Vec<_> = findings.iter().map(object).collect();
+                console::json(&json!({ "ok": !sick, "findings": rows }));
+            },
+            Form::Plain => findings.iter().for_each(show),
+        }
+        Ok(if sick {
+            FAILURE.into()
+        } else {
+            ExitCode::SUCCESS
+        })
+    }
+}
+
+fn object(finding: &Finding) -> Value {
+    let said = finding.said.as_ref().unwrap_or_else(|wrong| wrong);
+    json!({ "what": finding.what, "ok": finding.said.is_ok(), "said": said })
+}
+
+fn show(finding: &Finding) {
+    let (mark, said) = match &finding.said {
+        Ok(said) => (console::green("ok"), said),
+        Err(said) => (console::red("!!"), said),
+    };
+    console::say(&format!("{mark}  {:<10} {said}", finding.what));
+}
+
+fn processor() -> Result<String, String> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    match crate::processor::lacking() {
+        None => Ok(format!(
+            "{threads} threads, with the instructions that the engine needs"
+        )),
+        Some(lacking) => Err(lacking),
+    }
+}
+
+fn settings_hold(settings: &Settings) -> Result<String, String> {
+    wiring::manifest(settings).map_err(|error| because(&error))?;
+    wiring::prompts(&settings.folders.prompts).map_err(|error| because(&error))?;
+    Ok("settings, manifest and prompts can be read".to_owned())
+}
+
+async fn models(settings: &Settings) -> Result<String, String> {
+    let manifest = wiring::manifest(settings).map_err(|error| because(&error))?;
+    let root = settings.folders.models.clone();
+    let verified = tokio::task::spawn_blocking(move || verify::verify(&manifest, &root)).await;
+    let verified = verified
+        .map_err(|e| e.to_string())?
+        .map_err(|e| because(&e.into()))?;
+    let manifest = verified.manifest();
+    Ok(format!(
+        "{} and {}, every byte as pulled",
+        manifest.chat.name, manifest.embedding.name
+    ))
+}
+
+/// Below this, saseo will soon refuse to write.
+const LEAST_FREE: u64 = 2 << 30;
+
+fn disk(settings: &Settings) -> Result<String, String> {
+    let folder = &settings.folders.data;
+    let there = folder.ancestors().find(|above| above.exists());
+    let Some(there) = there else {
+        return Err(format!("{} is nowhere", folder.display()));
+    };
+    let room = rustix::fs::statvfs(there).map_err(|e| format!("{}: {e}", there.display()))?;
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let said = format!(
+        "{} free for {}",
+        indicatif::HumanBytes(free),
+        folder.display()
+    );
+    if free < LEAST_FREE {
+        return Err(format!(
+            "{said}; make room, saseo stops writing below 1 GiB"
+        ));
+    }
+    Ok(said)
+}
+
+async fn library(settings: &Settings) -> Result<String, String> {
+    if !settings.folders.data.exists() {
+        return Ok("none yet; `saseo library add PATH` makes it".to_owned());
+    }
+    let shelves = wiring::shelves(settings)
+        .await
+        .map_err(|error| because(&error))?;
+    let sizes = shelves
+        .library
+        .sizes()
+        .await
+        .map_err(|error| because(&error.into()))?;
+    let revision = shelves.library.revision();
+    match shelves.library.standing() {
+        Standing::Ready => Ok(format!(
+            "{} documents, {} passages at {revision}",
+            sizes.documents, sizes.chunks
+        )),
+        Standing::Behind(missing) => Err(format!(
+            "the index lacks {} documents; the next question or `saseo library rebuild` puts them in",
+            missing.len()
+        )),
+        Standing::OtherEmbedder(other) => Err(format!(
+            "the index was made with {other}; run `saseo library rebuild`"
+        )),
+    }
+}

@@ -1,0 +1,132 @@
+//! `saseo library status`, `verify`, `rebuild`, `compact`, `export`, `import`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+use serde_json::json;
+
+use super::super::{FAILURE, Form};
+use super::console;
+use crate::adapters::store::{Sizes, Standing, Tools};
+use crate::domain::revision::Revision;
+use crate::ports::Library as _;
+use crate::settings::Settings;
+use crate::wiring::{self, Shelves};
+
+pub(super) async fn status(shelves: &Shelves, form: Form) -> anyhow::Result<ExitCode> {
+    let sizes = shelves.library.sizes().await?;
+    let revision = shelves.library.revision();
+    let standing = match shelves.library.standing() {
+        Standing::Ready => "ready".to_owned(),
+        Standing::Behind(missing) => format!("lacks {} documents", missing.len()),
+        Standing::OtherEmbedder(other) => format!("made with another embedder, {other}"),
+    };
+    if form == Form::Json {
+        console::json(&json!({
+            "revision": revision,
+            "index": standing,
+            "documents": sizes.documents,
+            "chunks": sizes.chunks,
+            "vectors": sizes.vectors,
+            "bytes": {
+                "documents": sizes.documents_bytes,
+                "register": sizes.register_bytes,
+                "index": sizes.index_bytes,
+                "state": sizes.state_bytes,
+            },
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&sizes, revision, &standing);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(sizes: &Sizes, revision: Revision, standing: &str) {
+    let row = |name: &str, value: &str| console::say(&format!("{name:<10} {value}"));
+    let documents = HumanBytes(sizes.documents_bytes);
+    let (index, state) = (HumanBytes(sizes.index_bytes), HumanBytes(sizes.state_bytes));
+    row("revision", &revision.to_string());
+    row("index", standing);
+    row("documents", &format!("{}, {documents}", sizes.documents));
+    row("chunks", &sizes.chunks.to_string());
+    row("register", &HumanBytes(sizes.register_bytes).to_string());
+    row("on disk", &format!("index {index}, state {state}"));
+}
+
+pub(super) async fn verify(shelves: &Shelves) -> anyhow::Result<ExitCode> {
+    let findings = shelves.library.verify().await?;
+    if findings.is_empty() {
+        let revision = shelves.library.revision();
+        let sound = console::green("sound");
+        console::say(&format!(
+            "{sound}: register, texts and index agree at {revision}"
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for finding in &findings {
+        console::say(&format!("{} {finding}", console::red("!")));
+    }
+    Ok(FAILURE.into())
+}
+
+pub(super) async fn rebuild(settings: &Settings) -> anyhow::Result<ExitCode> {
+    let stocked = wiring::stocked(settings).await?;
+    let cut = wiring::cutter(&stocked.shelving);
+    let gauge = console::bar("indexing", 0);
+    let progress = |done: usize, all: usize| {
+        gauge.set_length(all as u64);
+        gauge.set_position(done as u64);
+    };
+    let tools = Tools {
+        embedder: &*stocked.embedder,
+        cut: &cut,
+        progress: &progress,
+    };
+    let notes = stocked.shelves.library.rebuild(tools).await?;
+    gauge.finish_and_clear();
+    for note in &notes {
+        console::say(note);
+    }
+    let revision = stocked.shelves.library.revision();
+    console::say(&format!("the index is made anew, at {revision}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn compact(
+    shelves: &Shelves,
+    keep_since: Option<Revision>,
+) -> anyhow::Result<ExitCode> {
+    let compacted = shelves.library.compact(keep_since).await?;
+    let forgotten: Vec<_> = compacted.forgotten.iter().copied().collect();
+    let receipts = shelves.ledger.forget(&forgotten).await?;
+    console::say(&format!(
+        "{} texts and {receipts} receipts forgotten, {} freed; the oldest revision is now {}",
+        forgotten.len(),
+        HumanBytes(compacted.freed),
+        compacted.oldest,
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn export(shelves: &Shelves, file: &Path) -> anyhow::Result<ExitCode> {
+    shelves.library.export(file).await?;
+    let revision = shelves.library.revision();
+    console::say(&format!(
+        "the library at {revision} is in {}",
+        file.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn import(shelves: &Shelves, file: &Path) -> anyhow::Result<ExitCode> {
+    let notes = shelves.library.import(file).await?;
+    for note in &notes {
+        console::say(note);
+    }
+    console::say(&format!(
+        "the library stands at {}",
+        shelves.library.revision()
+    ));
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,116 @@
+//! `saseo library search`.
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::{Form, FormArgs, ScopeArgs};
+use super::console;
+use crate::domain::embedding::Purpose;
+use crate::domain::evidence;
+use crate::domain::passage::{Found, Passage, Scope};
+use crate::domain::render;
+use crate::ports::{Library as _, Query};
+use crate::settings::Settings;
+use crate::wiring::{self, Stocked};
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// What to look for.
+    #[arg(required_unless_present = "stdin", value_name = "TEXT")]
+    text: Vec<String>,
+    /// At most this many passages.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    limit: usize,
+    #[command(flatten)]
+    form: FormArgs,
+    /// Read one search per line from standard input; one JSON object per line comes out.
+    #[arg(long, requires = "json", conflicts_with = "text")]
+    stdin: bool,
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Search {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let library = wiring::stocked(&settings).await?;
+        let scope = self.scope.scope();
+        if self.stdin {
+            for line in std::io::stdin().lock().lines() {
+                let line = line?;
+                console::json(&object(
+                    &line,
+                    &find(&library, &line, self.limit, &scope).await?,
+                ));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let text = self.text.join(" ");
+        let found = find(&library, &text, self.limit, &scope).await?;
+        if self.form.form() == Form::Json {
+            console::json(&object(&text, &found));
+        } else if found.passages.is_empty() {
+            console::say(&format!("nothing found at {}", found.revision));
+        } else {
+            found.passages.iter().for_each(show);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn find(
+    library: &Stocked,
+    text: &str,
+    limit: usize,
+    scope: &Scope,
+) -> anyhow::Result<Found> {
+    let texts = [text.to_owned()];
+    let embedding = library
+        .embedder
+        .embed(Purpose::Question, &texts)
+        .await?
+        .remove(0);
+    let query = Query {
+        text: text.to_owned(),
+        embedding,
+        passages: limit,
+    };
+    Ok(library.shelves.library.search(&query, scope).await?)
+}
+
+fn object(text: &str, found: &Found) -> Value {
+    json!({
+        "revision": found.revision,
+        "confidence": evidence::confidence(text, found),
+        "passages": found.passages.iter().map(passage).collect::<Vec<_>>(),
+    })
+}
+
+fn passage(passage: &Passage) -> Value {
+    json!({
+        "score": passage.scores.fused,
+        "dense": passage.scores.dense,
+        "lexical": passage.scores.lexical,
+        "title": passage.title,
+        "uri": passage.uri,
+        "collection": passage.collection,
+        "language": passage.language,
+        "heading": render::heading(&passage.heading),
+        "text": passage.text,
+        "span": passage.span,
+        "modified": passage.modified,
+    })
+}
+
+fn show(passage: &Passage) {
+    let heading = render::heading(&passage.heading);
+    let score = passage.scores.fused;
+    console::say(&console::bold(&format!(
+        "{score:.2}  {}  {heading}",
+        passage.title
+    )));
+    console::say(&console::dim(&passage.uri));
+    console::say(&format!("{}\n", passage.text.trim()));
+}

@@ -1,0 +1,247 @@
+//! The command line: one file per subcommand, each a thin call into `app` or an adapter.
+
+pub mod console;
+mod ask;
+mod demo;
+mod doctor;
+mod library;
+mod models;
+mod receipt;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::adapters::parse::child_main;
+use crate::domain::document::CollectionName;
+use crate::domain::passage::Scope;
+use crate::domain::revision::Revision;
+use crate::processor;
+use crate::settings::{Environment, Settings, environment};
+
+/// Right use that went wrong.
+const FAILURE: u8 = 1;
+/// Wrong use: the words of the command are off.
+const WRONG_USE: u8 = 2;
+
+/// saseo answers questions from your own documents, with a frozen local model.
+#[derive(Debug, Parser)]
+#[command(name = "saseo", version, about, max_term_width = 100)]
+struct Command {
+    /// The settings file (or SASEO_SETTINGS); deploy/saseo.toml shows every key.
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// The data folder (or SASEO_DATA): documents, register, index, receipts.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The models folder (or SASEO_MODELS), shared by all data folders.
+    #[arg(long, global = true, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// Say more of what is going on; twice, still more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Ask one question.
+    Ask(ask::Ask),
+    /// Hold a conversation; follow-up questions see what was said.
+    Chat(ask::Chat),
+    /// Open saseo's own manual and ask it five questions.
+    Demo,
+    /// Check the machine, the settings, the models and the library.
+    Doctor(doctor::Doctor),
+    /// Add, remove, list, search and look after documents.
+    Library {
+        #[command(subcommand)]
+        task: library::Task,
+    },
+    /// Pull, verify and list the models.
+    Models {
+        #[command(subcommand)]
+        task: models::Task,
+    },
+    /// Show what made an answer.
+    Receipt(receipt::Show),
+    /// Ask the question of a receipt again and compare byte for byte.
+    Replay(receipt::Replay),
+    /// Parse files sent over standard input; saseo starts this by itself.
+    #[command(hide = true)]
+    ParseChild,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// For a person.
+    Plain,
+    /// For a program.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct FormArgs {
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl FormArgs {
+    fn form(self) -> Form {
+        if self.json { Form::Json } else { Form::Plain }
+    }
+}
+
+/// Which part of the library to look at.
+#[derive(Clone, Debug, Args)]
+struct ScopeArgs {
+    /// Only this collection; may be given several times.
+    #[arg(long, value_name = "NAME", value_parser = collection)]
+    collection: Vec<CollectionName>,
+    /// As the library stood at this revision.
+    #[arg(long, value_name = "REV", value_parser = revision)]
+    as_of: Option<Revision>,
+}
+
+impl ScopeArgs {
+    fn scope(&self) -> Scope {
+        Scope {
+            as_of: self.as_of,
+            collections: self.collection.clone(),
+        }
+    }
+}
+
+fn collection(raw: &str) -> Result<CollectionName, String> {
+    CollectionName::new(raw).map_err(|e| e.to_string())
+}
+
+fn revision(raw: &str) -> Result<Revision, String> {
+    let digits = raw.trim_start_matches('r');
+    digits
+        .parse()
+        .map(Revision)
+        .map_err(|_| "a revision is a number such as 42 or r42".to_owned())
+}
+
+/// Reads the arguments and does what they say.
+pub fn run() -> ExitCode {
+    if let Some(lacking) = processor::lacking() {
+        console::tell(&format!("{} {lacking}", console::red("error:")));
+        return FAILURE.into();
+    }
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            drop(error.print());
+            return if wrong {
+                WRONG_USE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        },
+    };
+    if matches!(command.task, Task::ParseChild) {
+        return child_main(std::io::stdin().lock(), std::io::stdout().lock());
+    }
+    // The first to install wins; reqwest finds none by itself.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let environment = environment();
+    listen_in(command.verbose, &environment);
+    match settings(&command, &environment) {
+        Ok(settings) => start(command.task, settings),
+        Err(error) => {
+            console::tell(&format!("{} {error}", console::red("error:")));
+            WRONG_USE.into()
+        },
+    }
+}
+
+fn settings(
+    command: &Command,
+    environment: &Environment,
+) -> Result<Settings, crate::settings::Unset> {
+    let named = |option: &Option<PathBuf>, variable: &str| {
+        option
+            .clone()
+            .or_else(|| environment.get(variable).map(PathBuf::from))
+    };
+    let file = named(&command.settings, "SASEO_SETTINGS");
+    let mut settings = Settings::read(file.as_deref(), environment)?;
+    if let Some(folder) = named(&command.data, "SASEO_DATA") {
+        settings.folders.data = folder;
+    }
+    if let Some(folder) = named(&command.models, "SASEO_MODELS") {
+        settings.folders.models = folder;
+    }
+    Ok(settings)
+}
+
+fn start(task: Task, settings: Settings) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&anyhow::Error::new(error)),
+    };
+    let done = runtime.block_on(carry_out(task, settings));
+    // A model that still loads or writes must not keep the program from ending.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+async fn carry_out(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
+    match task {
+        Task::Ask(ask) => ask.run(settings).await,
+        Task::Chat(chat) => chat.run(settings).await,
+        Task::Demo => demo::run(settings).await,
+        Task::Doctor(doctor) => doctor.run(settings).await,
+        Task::Library { task } => task.run(settings).await,
+        Task::Models { task } => task.run(settings).await,
+        Task::Receipt(show) => show.run(settings).await,
+        Task::Replay(replay) => replay.run(settings).await,
+        Task::ParseChild => Ok(WRONG_USE.into()),
+    }
+}
+
+/// Says what happened, with its causes, and that it failed.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    console::tell(&format!("{} {}", console::red("error:"), because(error)));
+    FAILURE.into()
+}
+
+/// An error with its causes, in one line.
+fn because(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if parts.iter().all(|part| !part.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
+
+/// Warnings of ours are for people; of the engine's talk only what went wrong.
+fn listen_in(verbose: u8, environment: &Environment) {
+    let default = match verbose {
+        0 => "error,saseo=warn",
+        1 => "warn,saseo=info",
+        _ => "info,saseo=debug",
+    };
+    let filter = environment.get("SASEO_LOG").map_or(default, String::as_str);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .without_time()
+        .finish();
+    drop(tracing::subscriber::set_global_default(subscriber));
+}

@@ -1,0 +1,125 @@
+//! `saseo receipt` and `saseo replay`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{FAILURE, Form, FormArgs, ask, console};
+use crate::app::replay::{self, Replayed};
+use crate::domain::receipt::{DraftRecord, Receipt};
+use crate::domain::render;
+use crate::settings::Settings;
+use crate::wiring;
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The receipt's id, as printed below an answer.
+    id: String,
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+impl Show {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let shelves = wiring::shelves(&settings).await?;
+        let receipt = replay::receipt(&*shelves.ledger, &self.id).await?;
+        if self.form.form() == Form::Json {
+            console::json(&serde_json::to_value(&receipt)?);
+        } else {
+            show(&receipt);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(receipt: &Receipt) {
+    row("receipt", &receipt.id);
+    row("at", &receipt.at.to_rfc3339());
+    row("question", receipt.question.as_str());
+    row("library", &receipt.revision.to_string());
+    row("embedder", &receipt.embedder.to_string());
+    row("confidence", &format!("{:.2}", receipt.confidence));
+    for (number, passage) in (1..).zip(&receipt.passages) {
+        let place = render::heading(&passage.heading);
+        row(
+            &format!("passage {number}"),
+            &format!("{:.3}  {}  {place}", passage.scores.fused, passage.uri),
+        );
+    }
+    receipt.draft.iter().for_each(show_draft);
+    let millis = receipt.millis;
+    let times = [millis.sources, millis.first_token, millis.total];
+    row("millis", &format!("{times:?} to sources, first words, end"));
+    console::say("");
+    ask::print(receipt);
+}
+
+fn show_draft(draft: &DraftRecord) {
+    let (prompt, sampling) = (&draft.prompt, draft.sampling);
+    row(
+        "model",
+        &format!("{} {}", draft.model.name, draft.model.digest),
+    );
+    row(
+        "prompt",
+        &format!("{} {} {}", prompt.name, prompt.version, prompt.digest),
+    );
+    row(
+        "sampling",
+        &format!(
+            "temperature {} seed {}",
+            sampling.temperature, sampling.seed
+        ),
+    );
+    row(
+        "tokens",
+        &format!(
+            "{} read, {} written",
+            draft.prompt_tokens, draft.written_tokens
+        ),
+    );
+    row(
+        "sentences",
+        &format!("{} kept, {} dropped", draft.kept, draft.dropped.len()),
+    );
+}
+
+fn row(name: &str, value: &str) {
+    console::say(&format!("{name:<12} {value}"));
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// The receipts' ids.
+    #[arg(required = true)]
+    ids: Vec<String>,
+    #[command(flatten)]
+    form: FormArgs,
+}
+
+impl Replay {
+    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        let desk = wiring::desk(&settings).await?;
+        let mut code = ExitCode::SUCCESS;
+        for id in &self.ids {
+            let kept = replay::receipt(&*desk.ledger, id).await?;
+            let (same, words) = match replay::replay(&desk, &kept).await? {
+                Replayed::Same => (true, "identical, byte for byte".to_owned()),
+                Replayed::Changed(what) => (false, format!("{what} has changed since")),
+                Replayed::Different(now) => {
+                    (false, format!("now answered: {}", render::text(&now)))
+                },
+            };
+            if !same {
+                code = FAILURE.into();
+            }
+            if self.form.form() == Form::Json {
+                console::json(&json!({ "receipt": id, "identical": same, "text": words }));
+            } else {
+                console::say(&format!("{id}  {words}"));
+            }
+        }
+        Ok(code)
+    }
+}

@@ -1,0 +1,347 @@
+//! What is said in the end: an answer with its citations, or that the library has none.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::document::{CollectionName, Digest};
+use super::language::Language;
+use super::passage::Passage;
+use super::reading::{Kind, Line};
+
+/// How an answer came to its words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Manner {
+    /// The model wrote it, and each sentence was found to stand in a source.
+    Written,
+    /// The best sentences of the library, word for word.
+    Quoted,
+}
+
+/// What is ready to be said. Only [`Answer::settle`] and [`Answer::quote`] make one, and both
+/// take lines of the evidence for every sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub manner: Manner,
+    pub language: Language,
+    pub sentences: Vec<Sentence>,
+    pub citations: Vec<Citation>,
+}
+
+/// A sentence of an answer and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sentence {
+    pub text: String,
+    /// Position among the citations.
+    pub citation: usize,
+}
+
+/// A place in the library that an answer rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Citation {
+    pub title: String,
+    pub uri: String,
+    pub collection: CollectionName,
+    /// The heading path, outermost first.
+    pub heading: Vec<String>,
+    /// The words of the source that carry the answer.
+    pub quote: String,
+    /// When the source was last changed, where it tells.
+    pub modified: Option<DateTime<Utc>>,
+    /// The digest of the document's text.
+    pub document: Digest,
+}
+
+/// A claim with the lines that carry it: positions `first` up to and including `last`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grounded {
+    pub text: String,
+    pub first: usize,
+    pub last: usize,
+}
+
+impl Answer {
+    /// The answer that a model wrote, as far as it was found to stand; `None` if nothing was.
+    pub fn settle(
+        claims: &[Grounded],
+        lines: &[Line],
+        passages: &[Passage],
+        language: Language,
+    ) -> Option<Self> {
+        Self::assemble(Manner::Written, claims, (lines, passages), language)
+    }
+
+    /// The best lines themselves, at most `most` of them, of one passage and in its order;
+    /// `None` if no line says anything by itself.
+    pub fn quote(
+        relevance: &[f32],
+        lines: &[Line],
+        passages: &[Passage],
+        language: Language,
+        most: usize,
+    ) -> Option<Self> {
+        let chosen = best_lines(relevance, lines, most);
+        let claims: Vec<_> = chosen
+            .into_iter()
+            .filter_map(|at| {
+                let text = lines.get(at)?.text.clone();
+                Some(Grounded {
+                    text,
+                    first: at,
+                    last: at,
+                })
+            })
+            .collect();
+        Self::assemble(Manner::Quoted, &claims, (lines, passages), language)
+    }
+
+    fn assemble(
+        manner: Manner,
+        claims: &[Grounded],
+        (lines, passages): (&[Line], &[Passage]),
+        language: Language,
+    ) -> Option<Self> {
+        let (mut sentences, mut citations) = (Vec::<Sentence>::new(), Vec::<Citation>::new());
+        for claim in claims {
+            let carried = lines.get(claim.first..=claim.last)?;
+            let passage = passages.get(carried.first()?.passage)?;
+            let quote = carried
+                .iter()
+                .map(|line| line.text.as_str())
+                .collect::<Vec<_>>()
+                .join(" ");
+            let citation = cite(&mut citations, passage, &quote);
+            if sentences.iter().all(|said| said.text != claim.text) {
+                sentences.push(Sentence {
+                    text: claim.text.clone(),
+                    citation,
+                });
+            }
+        }
+        (!sentences.is_empty()).then_some(Self {
+            manner,
+            language,
+            sentences,
+            citations,
+        })
+    }
+
+    /// The sentences with the numbers of their citations, as one text.
+    ///
+    /// A number follows the last of the neighbouring sentences that share it.
+    pub fn text(&self) -> String {
+        let mut parts: Vec<String> = Vec::new();
+        for (at, sentence) in self.sentences.iter().enumerate() {
+            let next = self.sentences.get(at + 1);
+            parts.push(sentence.text.clone());
+            if next.is_none_or(|next| next.citation != sentence.citation) {
+                parts.push(format!("[{}]", sentence.citation + 1));
+            }
+        }
+        joined(&parts)
+    }
+}
+
+/// Blocks of several lines stand on lines of their own, all else in one paragraph.
+fn joined(parts: &[String]) -> String {
+    let mut text = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        let before = at.checked_sub(1).and_then(|before| parts.get(before));
+        let apart = part.contains('\n') || before.is_some_and(|before| before.contains('\n'));
+        text.push_str(match before {
+            None => "",
+            Some(_) if apart => "\n",
+            Some(_) => " ",
+        });
+        text.push_str(part);
+    }
+    text
+}
+
+/// The position of the citation for `passage`, made if there is none; quotes add up.
+fn cite(citations: &mut Vec<Citation>, passage: &Passage, quote: &str) -> usize {
+    let same = |citation: &Citation| {
+        citation.uri == passage.uri
+            && citation.collection == passage.collection
+            && citation.heading == passage.heading
+    };
+    if let Some(at) = citations.iter().position(same) {
+        if let Some(citation) = citations.get_mut(at)
+            && !citation.quote.contains(quote)
+        {
+            citation.quote = format!("{} … {quote}", citation.quote);
+        }
+        return at;
+    }
+    citations.push(Citation {
+        title: passage.title.clone(),
+        uri: passage.uri.clone(),
+        collection: passage.collection.clone(),
+        heading: passage.heading.clone(),
+        quote: quote.to_owned(),
+        modified: passage.modified,
+        document: passage.document,
+    });
+    citations.len() - 1
+}
+
+/// The most relevant statement, with what belongs to it: other statements of its passage that
+/// are nearly as relevant, and the code that shows what it says.
+fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
+    /// A further line must be at least this share as relevant as the best.
+    const NEARLY: f32 = 0.9;
+    let statements = || {
+        lines
+            .iter()
+            .zip(relevance)
+            .enumerate()
+            .filter(|(_, (line, _))| line.kind == Kind::Statement)
+    };
+    let Some((best, (line, score))) =
+        statements().max_by(|a, b| a.1.1.total_cmp(b.1.1).then(b.0.cmp(&a.0)))
+    else {
+        return Vec::new();
+    };
+    let mut others: Vec<_> = statements()
+        .filter(|(at, (other, near))| {
+            *at != best && other.passage == line.passage && **near >= score * NEARLY
+        })
+        .map(|(at, (_, near))| (at, *near))
+        .collect();
+    others.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut chosen: Vec<usize> = std::iter::once(best)
+        .chain(others.into_iter().map(|(at, _)| at))
+        .take(most)
+        .collect();
+    let shown_by = best + 1;
+    if lines
+        .get(shown_by)
+        .is_some_and(|next| next.kind == Kind::Code && next.passage == line.passage)
+    {
+        chosen.push(shown_by);
+    }
+    chosen.sort_unstable();
+    chosen
+}
+
+/// That the library has no answer, with what stands nearest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declined {
+    pub language: Language,
+    pub nearest: Vec<Nearest>,
+}
+
+/// A page that is near the question but does not answer it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nearest {
+    pub title: String,
+    pub uri: String,
+}
+
+impl Declined {
+    /// With at most three titles, each once.
+    pub fn near(passages: &[Passage], language: Language) -> Self {
+        const MOST: usize = 3;
+        let mut nearest: Vec<Nearest> = Vec::new();
+        for passage in passages {
+            let page = Nearest {
+                title: passage.title.clone(),
+                uri: passage.uri.clone(),
+            };
+            if nearest.len() < MOST && !nearest.contains(&page) {
+                nearest.push(page);
+            }
+        }
+        Self { language, nearest }
+    }
+}
+
+/// How a question ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+pub enum Outcome {
+    Answered(Answer),
+    Declined(Declined),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunk::Span;
+    use super::super::passage::Scores;
+    use super::*;
+
+    fn passage(title: &str) -> Passage {
+        Passage {
+            title: title.into(),
+            uri: format!("{title}.md"),
+            collection: CollectionName::default(),
+            language: Language::English,
+            modified: None,
+            heading: vec![],
+            text: String::new(),
+            document: Digest::of(b""),
+            span: Span { start: 0, end: 0 },
+            scores: Scores::default(),
+        }
+    }
+
+    fn line(passage: usize, text: &str, kind: Kind) -> Line {
+        Line {
+            passage,
+            text: text.into(),
+            raw: text.into(),
+            kind,
+        }
+    }
+
+    #[test]
+    fn a_number_follows_the_sentences_that_share_a_source() {
+        let lines = [
+            line(0, "A.", Kind::Statement),
+            line(0, "B.", Kind::Statement),
+            line(1, "C.", Kind::Statement),
+        ];
+        let passages = [passage("one"), passage("two")];
+        let claim = |at: usize, text: &str| Grounded {
+            text: text.into(),
+            first: at,
+            last: at,
+        };
+        let claims = [
+            claim(0, "A."),
+            claim(1, "B."),
+            claim(2, "C."),
+            claim(0, "A."),
+        ];
+        let answer = Answer::settle(&claims, &lines, &passages, Language::English).unwrap();
+        assert_eq!(answer.text(), "A. B. [1] C. [2]");
+        assert_eq!(answer.citations.first().unwrap().quote, "A. … B.");
+    }
+
+    #[test]
+    fn a_quote_keeps_to_one_passage_and_takes_the_code_that_shows_it() {
+        let lines = [
+            line(0, "Something else.", Kind::Statement),
+            line(1, "Is it so?", Kind::Lead),
+            line(1, "Delete it with this.", Kind::Statement),
+            line(1, "rm it", Kind::Code),
+            line(1, "It is gone.", Kind::Statement),
+        ];
+        let passages = [passage("one"), passage("two")];
+        let answer = Answer::quote(
+            &[0.79, 0.99, 0.80, 0.1, 0.75],
+            &lines,
+            &passages,
+            Language::English,
+            2,
+        )
+        .unwrap();
+        assert_eq!(answer.text(), "Delete it with this. rm it It is gone. [1]");
+    }
+
+    #[test]
+    fn nothing_that_stands_is_no_answer() {
+        assert_eq!(Answer::settle(&[], &[], &[], Language::English), None);
+        assert_eq!(Answer::quote(&[], &[], &[], Language::Korean, 2), None);
+    }
+}

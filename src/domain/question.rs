@@ -1,0 +1,162 @@
+//! A question, and what was said before it.
+
+use serde::{Deserialize, Serialize};
+
+use super::analysis;
+
+/// The words of a question: trimmed, never empty, at most [`QuestionText::LONGEST`] characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct QuestionText(String);
+
+/// Why words are not a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unaskable {
+    #[error("the question is empty")]
+    Empty,
+    #[error("the question has {0} characters, more than 2000; please ask it shorter")]
+    TooLong(usize),
+}
+
+impl QuestionText {
+    /// Longer questions are refused rather than cut: half a question has another answer.
+    pub const LONGEST: usize = 2_000;
+
+    /// Accepts `raw` if something is left after trimming and it is not over-long. Runs of
+    /// white space become one space, control characters go.
+    ///
+    /// ```
+    /// use saseo::domain::question::{QuestionText, Unaskable};
+    ///
+    /// assert_eq!(QuestionText::new("  휴가는\n며칠? ")?.as_str(), "휴가는 며칠?");
+    /// assert_eq!(QuestionText::new("   "), Err(Unaskable::Empty));
+    /// # Ok::<(), Unaskable>(())
+    /// ```
+    pub fn new(raw: &str) -> Result<Self, Unaskable> {
+        let visible = raw.replace(|c: char| c.is_control() && !c.is_whitespace(), "");
+        let text = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+        match text.chars().count() {
+            0 => Err(Unaskable::Empty),
+            long if long > Self::LONGEST => Err(Unaskable::TooLong(long)),
+            _ => Ok(Self(text)),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for QuestionText {
+    type Error = Unaskable;
+
+    fn try_from(raw: String) -> Result<Self, Unaskable> {
+        Self::new(&raw)
+    }
+}
+
+impl From<QuestionText> for String {
+    fn from(text: QuestionText) -> Self {
+        text.0
+    }
+}
+
+/// A question that was asked earlier in the conversation, with what was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// As it was searched for: it stands alone.
+    pub question: String,
+    pub answer: String,
+}
+
+/// The words to search for: a follow-up that does not stand alone gets the question before it.
+///
+/// Deterministic on purpose. The starter model cannot rewrite a question, and a rewriting that
+/// goes wrong searches for something nobody asked.
+///
+/// ```
+/// use saseo::domain::question::{Turn, standalone};
+///
+/// let said = [Turn { question: "How do I add a folder?".into(), answer: "…".into() }];
+/// assert_eq!(standalone("And remove it?", &said), "How do I add a folder? And remove it?");
+/// assert_eq!(standalone("Where are models stored on disk?", &said), "Where are models stored on disk?");
+/// ```
+pub fn standalone(question: &str, said: &[Turn]) -> String {
+    match said.last() {
+        Some(turn) if leans(question) => format!("{} {question}", turn.question),
+        _ => question.to_owned(),
+    }
+}
+
+/// Words that point at something said before.
+const POINTERS: [&str; 18] = [
+    "it", "its", "they", "them", "their", "that", "those", "these", "this", "he", "she",
+    "there", "one", "ones", "then", "instead", "same", "else",
+];
+/// Beginnings that carry a conversation on.
+const CARRIERS: [&str; 22] = [
+    "and ",
+    "but ",
+    "or ",
+    "what about",
+    "how about",
+    "why",
+    "what if",
+    "그럼",
+    "그러면",
+    "그리고",
+    "그런데",
+    "근데",
+    "그래서",
+    "그건",
+    "그거",
+    "그것",
+    "그게",
+    "이건",
+    "이거",
+    "거기",
+    "왜",
+    "반대로",
+];
+const KOREAN_POINTERS: [&str; 9] = [
+    "그것", "그거", "그건", "그걸", "그게", "거기", "그때", "그중", "그 ",
+];
+
+/// Whether `question` leans on what was said before it.
+fn leans(question: &str) -> bool {
+    let lower = question.to_lowercase();
+    let points = lower
+        .split(|c: char| !c.is_alphanumeric() && c != '\'')
+        .any(|word| POINTERS.contains(&word))
+        || KOREAN_POINTERS.iter().any(|word| lower.contains(word));
+    points
+        || CARRIERS.iter().any(|start| lower.starts_with(start))
+        || analysis::content_terms(question).len() <= 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(question: &str, expected: bool) {
+        assert_eq!(leans(question), expected, "{question}");
+    }
+
+    #[test]
+    fn a_follow_up_is_told_from_a_question_of_its_own() {
+        check("그럼 삭제는 어떻게 해?", true);
+        check("그건 어디에 저장돼?", true);
+        check("And on Windows?", true);
+        check("What about Korean files?", true);
+        check("How long does it take?", true);
+        check("등록대장은 어떤 파일에 저장되나요?", false);
+        check("Which file holds the register of the library?", false);
+    }
+
+    #[test]
+    fn an_over_long_question_is_refused_whole() {
+        let long = "가".repeat(QuestionText::LONGEST + 1);
+        assert_eq!(QuestionText::new(&long), Err(Unaskable::TooLong(2_001)));
+    }
+}

@@ -1,0 +1,256 @@
+//! Reads the evidence line by line: which sentences bear on the question, and which of them
+//! a model with little room gets to see.
+
+use std::collections::BTreeSet;
+
+use super::analysis;
+use super::chunk::Span;
+use super::language::Language;
+use super::passage::{Passage, TermWeight};
+use super::sentence;
+
+/// One sentence, list item, table row or code block of a passage.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Which passage it stands in, by position.
+    pub passage: usize,
+    /// As a person reads it, without Markdown's marks.
+    pub text: String,
+    /// As it stands in the passage.
+    pub raw: String,
+    pub kind: Kind,
+}
+
+/// What a line is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It says something by itself.
+    Statement,
+    /// A heading, a question, a lone word: it leads to what follows.
+    Lead,
+    /// A code block; it shows what the statement before it says.
+    Code,
+}
+
+/// All lines of `passages`, in order.
+pub fn lines(passages: &[Passage]) -> Vec<Line> {
+    passages
+        .iter()
+        .enumerate()
+        .flat_map(|(number, passage)| {
+            sentence::sentences(&passage.text)
+                .into_iter()
+                .filter_map(move |span| line(number, &passage.text, span))
+        })
+        .collect()
+}
+
+fn line(passage: usize, text: &str, span: Span) -> Option<Line> {
+    let raw = text.get(span.start..span.end)?.trim();
+    let text = sentence::plain(raw);
+    let kind = kind(raw, &text);
+    (!text.is_empty()).then(|| Line {
+        passage,
+        text,
+        raw: raw.to_owned(),
+        kind,
+    })
+}
+
+fn kind(raw: &str, plain: &str) -> Kind {
+    /// Fewer content terms than this say nothing by themselves.
+    const FEWEST_TERMS: usize = 2;
+    if raw.starts_with("```") || raw.starts_with("~~~") {
+        Kind::Code
+    } else if raw.starts_with('#')
+        || plain.ends_with(['?', ':', '：'])
+        || analysis::content_terms(plain).len() < FEWEST_TERMS
+    {
+        Kind::Lead
+    } else {
+        Kind::Statement
+    }
+}
+
+/// How much `line` bears on the question, 0 to 1.
+///
+/// `cosine` is the line's to the question; `terms` are the question's with their weights.
+/// Across languages words cannot match, so meaning alone decides.
+pub fn relevance(question: Language, line: &Line, cosine: f32, terms: &[TermWeight]) -> f32 {
+    /// E5's cosines between a question and a sentence lie in this band.
+    const BAND: (f32, f32) = (0.74, 0.92);
+    let meaning = ((cosine - BAND.0) / (BAND.1 - BAND.0)).clamp(0.0, 1.0);
+    if Language::of(&line.text) != question {
+        return meaning;
+    }
+    f32::midpoint(meaning, coverage(terms, &line.text))
+}
+
+/// The share of the question's weight whose terms stand in `text`.
+pub fn coverage(terms: &[TermWeight], text: &str) -> f32 {
+    let there: BTreeSet<String> = analysis::terms(text).into_iter().collect();
+    let total: f32 = terms.iter().map(|term| term.idf).sum();
+    let found: f32 = terms
+        .iter()
+        .filter(|term| there.contains(&term.term))
+        .map(|term| term.idf)
+        .sum();
+    if total > 0.0 { found / total } else { 0.0 }
+}
+
+/// A run of neighbouring lines of one passage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    pub passage: usize,
+    /// Positions among all lines; `end` is not part of it.
+    pub start: usize,
+    pub end: usize,
+}
+
+/// The most relevant run of each passage that fits `longest` tokens, for the `most` best
+/// passages, in the order of the passages: the same evidence makes the same prompt.
+///
+/// A run grows from the passage's best line, the line after it first: what explains a
+/// sentence mostly follows it.
+pub fn excerpts(
+    lines: &[Line],
+    relevance: &[f32],
+    limits: Limits,
+    tokens: &dyn Fn(&str) -> usize,
+) -> Vec<Excerpt> {
+    let mut best: Vec<(usize, f32)> = Vec::new();
+    for (at, (line, score)) in lines.iter().zip(relevance).enumerate() {
+        let score = if line.kind == Kind::Statement {
+            *score
+        } else {
+            *score * 0.8
+        };
+        match best
+            .iter_mut()
+            .find(|(other, _)| passage_of(lines, *other) == Some(line.passage))
+        {
+            Some(slot) if score > slot.1 => *slot = (at, score),
+            Some(_) => {},
+            None => best.push((at, score)),
+        }
+    }
+    best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    best.truncate(limits.most);
+    let mut runs: Vec<_> = best
+        .into_iter()
+        .map(|(at, _)| grow(lines, at, limits.longest, tokens))
+        .collect();
+    runs.sort_by_key(|run| run.start);
+    runs
+}
+
+/// How much a model gets to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many excerpts.
+    pub most: usize,
+    /// Tokens in one of them.
+    pub longest: usize,
+}
+
+fn passage_of(lines: &[Line], at: usize) -> Option<usize> {
+    lines.get(at).map(|line| line.passage)
+}
+
+fn grow(lines: &[Line], at: usize, longest: usize, tokens: &dyn Fn(&str) -> usize) -> Excerpt {
+    let size = |at: usize| {
+        lines
+            .get(at)
+            .map_or(usize::MAX, |line| tokens(&line.text) + 1)
+    };
+    let passage = passage_of(lines, at);
+    let (mut start, mut end, mut used) = (at, at + 1, size(at));
+    loop {
+        let after = (passage_of(lines, end) == passage).then(|| size(end));
+        let before = start
+            .checked_sub(1)
+            .filter(|prior| passage_of(lines, *prior) == passage);
+        if let Some(more) = after.filter(|more| used.saturating_add(*more) <= longest) {
+            (end, used) = (end + 1, used + more);
+        } else if let Some((prior, more)) = before
+            .map(|prior| (prior, size(prior)))
+            .filter(|(_, more)| used.saturating_add(*more) <= longest)
+        {
+            (start, used) = (prior, used + more);
+        } else {
+            return Excerpt {
+                passage: passage.unwrap_or(0),
+                start,
+                end,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(passage: usize, text: &str) -> Line {
+        Line {
+            passage,
+            text: text.to_owned(),
+            raw: text.to_owned(),
+            kind: Kind::Statement,
+        }
+    }
+
+    #[test]
+    fn an_excerpt_grows_forward_first_and_stays_in_its_passage() {
+        let lines = [
+            said(0, "a a"),
+            said(0, "b b"),
+            said(0, "c c"),
+            said(1, "d d"),
+        ];
+        let words = |text: &str| text.split(' ').count();
+        let limits = Limits {
+            most: 1,
+            longest: 6,
+        };
+        assert_eq!(
+            excerpts(&lines, &[0.1, 0.9, 0.2, 0.3], limits, &words),
+            [Excerpt {
+                passage: 0,
+                start: 1,
+                end: 3
+            }]
+        );
+        let limits = Limits {
+            most: 2,
+            longest: 9,
+        };
+        assert_eq!(
+            excerpts(&lines, &[0.1, 0.9, 0.2, 0.3], limits, &words),
+            [
+                Excerpt {
+                    passage: 0,
+                    start: 0,
+                    end: 3
+                },
+                Excerpt {
+                    passage: 1,
+                    start: 3,
+                    end: 4
+                }
+            ]
+        );
+    }
+
+    #[test]
+    fn across_languages_only_meaning_counts() {
+        let terms = [TermWeight {
+            term: "pod".into(),
+            idf: 1.0,
+        }];
+        let line = said(0, "A pod holds containers.");
+        let english = relevance(Language::English, &line, 0.83, &terms);
+        let korean = relevance(Language::Korean, &line, 0.83, &terms);
+        assert!((english - 0.75).abs() < 0.01 && (korean - 0.5).abs() < 0.01);
+    }
+}

@@ -1,0 +1,110 @@
+//! What made an answer: enough to make it again and compare.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::answer::Outcome;
+use super::document::{CollectionName, Digest};
+use super::embedding::Fingerprint;
+use super::grounding::Doubt;
+use super::passage::Scores;
+use super::question::{QuestionText, Turn};
+use super::revision::Revision;
+
+/// How the model picks its words.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Sampling {
+    /// 0 always takes the likeliest token; above it draws are seeded.
+    pub temperature: f64,
+    /// Makes a draw repeatable when the temperature is above 0.
+    pub seed: u64,
+    /// Longest draft, in tokens.
+    pub longest: usize,
+}
+
+/// Which model it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// As the manifest names it.
+    pub name: String,
+    /// Digest of the weights; of the name and address for an endpoint, whose weights nobody sees.
+    pub digest: Digest,
+}
+
+/// Why a model stopped writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// It was done.
+    Finished,
+    /// It reached the longest length.
+    Length,
+    /// It began to repeat itself; the repetition is cut off.
+    Repetition,
+}
+
+/// Everything that went into an outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Receipt {
+    pub id: String,
+    pub at: DateTime<Utc>,
+    pub question: QuestionText,
+    /// What was said before it in the conversation, as far as it counted.
+    pub said: Vec<Turn>,
+    pub revision: Revision,
+    pub collections: Vec<CollectionName>,
+    pub embedder: Fingerprint,
+    pub confidence: f32,
+    pub passages: Vec<Consulted>,
+    /// What the model did; nothing if it was not asked.
+    pub draft: Option<DraftRecord>,
+    pub outcome: Outcome,
+    pub millis: Millis,
+}
+
+/// A passage that was weighed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Consulted {
+    pub uri: String,
+    pub heading: Vec<String>,
+    pub document: Digest,
+    pub scores: Scores,
+}
+
+/// What the model was given and what became of what it wrote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DraftRecord {
+    pub model: ModelIdentity,
+    /// Name, version and digest of the work order.
+    pub prompt: PromptIdentity,
+    pub sampling: Sampling,
+    pub prompt_tokens: usize,
+    pub written_tokens: usize,
+    pub ended: Ended,
+    pub kept: usize,
+    /// Why each dropped sentence was dropped. The sentences themselves are not kept.
+    pub dropped: Vec<Doubt>,
+}
+
+/// Which work order it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptIdentity {
+    pub name: String,
+    pub version: u32,
+    pub digest: Digest,
+}
+
+/// Milliseconds from the question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Millis {
+    /// Until the sources were shown.
+    pub sources: u64,
+    /// Until the first words that stand were shown.
+    pub first_token: u64,
+    /// Until the final form.
+    pub total: u64,
+}

@@ -1,0 +1,133 @@
+//! What a person reads, in the language of the question.
+
+use super::answer::{Citation, Declined, Manner, Outcome};
+use super::language::Language;
+use super::receipt::Receipt;
+
+/// The fixed words around an answer, in one language.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    pub not_in_library: &'static str,
+    pub nearest: &'static str,
+    pub sources: &'static str,
+    pub quoted: &'static str,
+    pub changed: &'static str,
+    pub library: &'static str,
+    pub seconds: &'static str,
+    pub receipt: &'static str,
+    pub found: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    not_in_library: "The library has no answer to this.",
+    nearest: "Nearest pages:",
+    sources: "Sources",
+    quoted: "Quoted word for word from the source.",
+    changed: "changed",
+    library: "library",
+    seconds: "s",
+    receipt: "receipt",
+    found: "Found in the library:",
+};
+
+const KOREAN: Words = Words {
+    not_in_library: "서가에서 이 질문의 답을 찾지 못했습니다.",
+    nearest: "가장 가까운 문서:",
+    sources: "출처",
+    quoted: "자료의 문장을 그대로 옮겼습니다.",
+    changed: "수정",
+    library: "서가",
+    seconds: "초",
+    receipt: "영수증",
+    found: "서가에서 찾은 자료:",
+};
+
+/// The words for a reply in `language`.
+pub fn words(language: Language) -> &'static Words {
+    match language {
+        Language::Korean => &KOREAN,
+        Language::English | Language::Other => &ENGLISH,
+    }
+}
+
+/// The reply itself, without sources and footer.
+pub fn text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Answered(answer) => answer.text(),
+        Outcome::Declined(Declined { language, nearest }) => {
+            let words = words(*language);
+            if nearest.is_empty() {
+                return words.not_in_library.to_owned();
+            }
+            let titles: Vec<_> = nearest.iter().map(|page| page.title.as_str()).collect();
+            format!(
+                "{} {} {}",
+                words.not_in_library,
+                words.nearest,
+                titles.join(", ")
+            )
+        },
+    }
+}
+
+/// The language of the reply.
+pub fn language(outcome: &Outcome) -> Language {
+    match outcome {
+        Outcome::Answered(answer) => answer.language,
+        Outcome::Declined(declined) => declined.language,
+    }
+}
+
+/// The heading path as one text.
+pub fn heading(path: &[String]) -> String {
+    path.join(" > ")
+}
+
+/// Title, heading and date of a source: `Guide > Install (changed 2026-11-24)`.
+pub fn source(citation: &Citation, language: Language) -> String {
+    let mut path = vec![citation.title.clone()];
+    path.extend(
+        citation
+            .heading
+            .iter()
+            .filter(|part| **part != citation.title)
+            .cloned(),
+    );
+    let path = heading(&path);
+    let Some(modified) = citation.modified else {
+        return path;
+    };
+    let (words, day) = (words(language), modified.format("%Y-%m-%d"));
+    match language {
+        Language::Korean => format!("{path} ({day} {})", words.changed),
+        Language::English | Language::Other => format!("{path} ({} {day})", words.changed),
+    }
+}
+
+/// The note on how the answer came to its words, where a person should know.
+pub fn note(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Answered(answer) if answer.manner == Manner::Quoted => {
+            Some(words(answer.language).quoted)
+        },
+        Outcome::Answered(_) | Outcome::Declined(_) => None,
+    }
+}
+
+/// One line on what made the answer: `library r42 · SmolLM2-135M · 2.1 s · receipt 3f…`.
+#[expect(clippy::cast_precision_loss, reason = "seconds for a person to read")]
+pub fn footer(receipt: &Receipt) -> String {
+    let language = language(&receipt.outcome);
+    let words = words(language);
+    let seconds = receipt.millis.total as f64 / 1000.0;
+    let space = if language == Language::Korean {
+        ""
+    } else {
+        " "
+    };
+    let mut parts = vec![format!("{} {}", words.library, receipt.revision)];
+    parts.extend(receipt.draft.iter().map(|draft| draft.model.name.clone()));
+    parts.push(format!("{seconds:.1}{space}{}", words.seconds));
+    parts.push(format!("{} {}", words.receipt, receipt.id));
+    parts.join(" · ")
+}

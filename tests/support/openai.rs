@@ -1,0 +1,241 @@
+//! An OpenAI-compatible endpoint on loopback that keeps state: what it was asked, what it is
+//! still saying, who hung up. It says what a test has put on its list, then `Fine.`
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use futures::StreamExt;
+use saseo::adapters::inference::openai::Endpoint;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+/// How the endpoint behaves for one request.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    /// Streams these pieces and ends as it should.
+    Says(Vec<&'static str>),
+    /// Streams these pieces, then says nothing more and keeps the line open.
+    Stalls(Vec<&'static str>),
+    /// Streams these pieces, then closes the line.
+    Breaks(Vec<&'static str>),
+    /// Streams these bytes as they stand.
+    Streams(Vec<&'static [u8]>),
+    /// Answers with a status and a body.
+    Refuses(u16, Value),
+    /// 429, with this `Retry-After`.
+    Busy(&'static str),
+    /// Takes the request and never answers.
+    Silent,
+}
+
+/// What the endpoint knows.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) turns: VecDeque<Turn>,
+    pub(crate) asked: Vec<Value>,
+    pub(crate) keys: Vec<String>,
+    /// Streams that were still open when the other side left.
+    pub(crate) hung_up: usize,
+}
+
+/// The endpoint; it stops when dropped.
+pub(crate) struct OpenAi {
+    pub(crate) endpoint: Endpoint,
+    known: Arc<Mutex<Known>>,
+    _serving: JoinSet<()>,
+}
+
+impl OpenAi {
+    pub(crate) async fn new(turns: impl IntoIterator<Item = Turn>) -> Self {
+        let known = Arc::new(Mutex::new(Known {
+            turns: turns.into_iter().collect(),
+            ..Known::default()
+        }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = Router::new()
+            .route("/v1/chat/completions", post(chat))
+            .route("/v1/embeddings", post(embeddings))
+            .with_state(Arc::clone(&known));
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let endpoint = Endpoint {
+            url: format!("http://{address}/v1").parse().unwrap(),
+            model: "tiny".to_owned(),
+            key: Some("s3cr3t".into()),
+        };
+        Self {
+            endpoint,
+            known,
+            _serving: serving,
+        }
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap()
+    }
+
+    /// Waits until `count` streams were left by the other side.
+    pub(crate) async fn left(&self, count: usize) {
+        for _ in 0..200 {
+            if self.known().hung_up == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} hung up, not {count}", self.known().hung_up);
+    }
+}
+
+type Shared = Arc<Mutex<Known>>;
+
+fn next(known: &Shared, headers: &HeaderMap, asked: Value) -> Option<Turn> {
+    let mut known = known.lock().unwrap();
+    known.asked.push(asked);
+    let key = headers.get(header::AUTHORIZATION);
+    known
+        .keys
+        .extend(key.map(|key| key.to_str().unwrap().to_owned()));
+    known.turns.pop_front()
+}
+
+async fn chat(
+    State(known): State<Shared>,
+    headers: HeaderMap,
+    Json(asked): Json<Value>,
+) -> Response {
+    let turn = next(&known, &headers, asked).unwrap_or(Turn::Says(vec!["Fine."]));
+    match turn {
+        Turn::Says(pieces) => {
+            let mut events = said(&pieces);
+            events.push(event(&json!({
+                "choices": [{ "index": 0, "delta": {}, "finish_reason": "stop" }],
+            })));
+            events.push(event(&json!({
+                "choices": [],
+                "usage": { "prompt_tokens": 11, "completion_tokens": pieces.len() },
+            })));
+            events.push(Bytes::from_static(b"data: [DONE]\n\n"));
+            stream(events, Then::Ends, known)
+        },
+        Turn::Stalls(pieces) => stream(said(&pieces), Then::Waits, known),
+        Turn::Breaks(pieces) => stream(said(&pieces), Then::Ends, known),
+        Turn::Streams(bytes) => {
+            let bytes = bytes.into_iter().map(Bytes::from_static).collect();
+            stream(bytes, Then::Ends, known)
+        },
+        Turn::Refuses(status, body) => {
+            (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+        },
+        Turn::Busy(pause) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, pause)],
+        )
+            .into_response(),
+        Turn::Silent => std::future::pending().await,
+    }
+}
+
+/// One vector per text: its length and its first byte, so that a test can tell whose it is; in
+/// reverse order, as a server may.
+async fn embeddings(
+    State(known): State<Shared>,
+    headers: HeaderMap,
+    Json(asked): Json<Value>,
+) -> Response {
+    let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap();
+    match next(&known, &headers, asked) {
+        Some(Turn::Busy(pause)) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, pause)],
+        )
+            .into_response(),
+        Some(Turn::Refuses(status, body)) => {
+            (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
+        },
+        Some(Turn::Silent) => std::future::pending().await,
+        _ => {
+            let vectors: Vec<Value> = texts
+                .iter()
+                .enumerate()
+                .rev()
+                .map(|(index, text)| {
+                    let first = text.as_bytes().first().copied().unwrap_or(0);
+                    json!({ "index": index, "embedding": [text.len(), first, 1] })
+                })
+                .collect();
+            Json(json!({ "data": vectors })).into_response()
+        },
+    }
+}
+
+fn said(pieces: &[&str]) -> Vec<Bytes> {
+    let role = event(&json!({
+        "choices": [{ "index": 0, "delta": { "role": "assistant" }, "finish_reason": null }],
+    }));
+    let pieces = pieces.iter().map(|piece| {
+        event(&json!({
+            "choices": [{ "index": 0, "delta": { "content": piece }, "finish_reason": null }],
+        }))
+    });
+    std::iter::once(role).chain(pieces).collect()
+}
+
+fn event(data: &Value) -> Bytes {
+    format!("data: {data}\n\n").into()
+}
+
+enum Then {
+    Ends,
+    Waits,
+}
+
+fn stream(events: Vec<Bytes>, then: Then, known: Shared) -> Response {
+    let open = Open {
+        known,
+        whole: false,
+    };
+    let rest = async move {
+        let mut open = open;
+        if matches!(then, Then::Waits) {
+            std::future::pending::<()>().await;
+        }
+        open.whole = true;
+        Bytes::new()
+    };
+    // A pause between events: else they would all come in one portion.
+    let events = futures::stream::iter(events).then(|event| async move {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        event
+    });
+    let body = events
+        .chain(futures::stream::once(rest))
+        .map(Ok::<_, Infallible>);
+    (
+        [(header::CONTENT_TYPE, "text/event-stream")],
+        Body::from_stream(body),
+    )
+        .into_response()
+}
+
+/// Notices when a stream is dropped before its end.
+struct Open {
+    known: Shared,
+    whole: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.whole {
+            self.known.lock().unwrap().hung_up += 1;
+        }
+    }
+}

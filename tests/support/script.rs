@@ -1,0 +1,83 @@
+//! A chat model that writes what a test tells it to: real models lie too rarely on demand.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use saseo::domain::document::Digest;
+use saseo::ports::{ChatModel, Ended, Message, ModelIdentity, Sampling, Unwritten, Written};
+use tokio::sync::mpsc;
+
+/// Writes its script, word by word, and remembers what it was asked.
+pub(crate) struct Script {
+    text: Option<String>,
+    asked: Mutex<Vec<Vec<Message>>>,
+}
+
+impl Script {
+    pub(crate) fn saying(text: &str) -> Self {
+        Self {
+            text: Some(text.to_owned()),
+            asked: Mutex::default(),
+        }
+    }
+
+    /// An engine that fails each time.
+    pub(crate) fn broken() -> Self {
+        Self {
+            text: None,
+            asked: Mutex::default(),
+        }
+    }
+
+    /// The prompts so far, as one text each.
+    pub(crate) fn prompts(&self) -> Vec<String> {
+        let whole = |prompt: &Vec<Message>| {
+            prompt
+                .iter()
+                .map(|message| message.text.as_str())
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        self.asked.lock().unwrap().iter().map(whole).collect()
+    }
+}
+
+#[async_trait]
+impl ChatModel for Script {
+    fn identity(&self) -> ModelIdentity {
+        ModelIdentity {
+            name: "script".into(),
+            digest: Digest::of(b"script"),
+        }
+    }
+
+    fn tokens(&self, text: &str) -> usize {
+        words(text)
+    }
+
+    async fn write(
+        &self,
+        prompt: &[Message],
+        _sampling: Sampling,
+        pieces: mpsc::UnboundedSender<String>,
+    ) -> Result<Written, Unwritten> {
+        self.asked.lock().unwrap().push(prompt.to_vec());
+        let Some(text) = &self.text else {
+            return Err(Unwritten::Failed("the script has no text".into()));
+        };
+        for word in text.split_inclusive(' ') {
+            pieces.send(word.to_owned()).ok();
+            tokio::task::yield_now().await;
+        }
+        Ok(Written {
+            text: text.clone(),
+            ended: Ended::Finished,
+            prompt_tokens: prompt.iter().map(|message| words(&message.text)).sum(),
+            written_tokens: words(text),
+        })
+    }
+}
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}

@@ -1,0 +1,145 @@
+//! A town with a library to ask in: the real store in a folder of its own, a scripted model,
+//! and a person who writes down what they were shown.
+
+use std::sync::{Arc, Mutex};
+
+use saseo::adapters::clock::SystemClock;
+use saseo::adapters::store::Stacks;
+use saseo::app::answer::{Asked, Unanswered, answer};
+use saseo::app::desk::{Desk, Prompts, Rules};
+use saseo::app::ingest::{Shelved, shelve};
+use saseo::domain::chunk::ChunkRules;
+use saseo::domain::document::{CollectionName, Document, Shelfmark};
+use saseo::domain::language::Language;
+use saseo::domain::passage::{Passage, Scope};
+use saseo::domain::prompt::Template;
+use saseo::domain::question::{QuestionText, Turn};
+use saseo::domain::reading::Limits;
+use saseo::domain::receipt::{Receipt, Sampling};
+use saseo::ports::{Embedder, Messenger};
+
+use super::embedder::WordHashes;
+use super::script::Script;
+
+/// The library, who sits in it, and the folder it lies in.
+pub(crate) struct Town {
+    pub(crate) desk: Desk,
+    pub(crate) script: Arc<Script>,
+    _folder: tempfile::TempDir,
+}
+
+impl Town {
+    pub(crate) fn with(script: Script) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let embedder: Arc<dyn Embedder> = Arc::new(WordHashes::new(64));
+        let clock = Arc::new(SystemClock::start());
+        let opened =
+            Stacks::open(folder.path(), Some(embedder.fingerprint()), clock.clone()).unwrap();
+        let script = Arc::new(script);
+        let desk = Desk {
+            library: Arc::new(opened.library),
+            embedder,
+            chat: script.clone(),
+            writes: vec![Language::English, Language::Korean],
+            ledger: Arc::new(opened.ledger),
+            clock,
+            prompts: prompts(),
+            rules: rules(),
+            chunks: ChunkRules::default(),
+        };
+        Self {
+            desk,
+            script,
+            _folder: folder,
+        }
+    }
+
+    /// Puts a page on the shelf.
+    pub(crate) async fn add(&self, title: &str, text: &str) -> Shelved {
+        let document = Document {
+            shelfmark: Shelfmark {
+                collection: CollectionName::default(),
+                uri: format!("{title}.md"),
+            },
+            title: title.to_owned(),
+            language: Language::of(text),
+            modified: None,
+            text: text.to_owned(),
+        };
+        shelve(&self.desk.shelving(), vec![document], "test", &|_| {})
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn ask(&self, question: &str) -> (Receipt, Seen) {
+        self.ask_after(question, &[]).await.unwrap()
+    }
+
+    pub(crate) async fn ask_after(
+        &self,
+        question: &str,
+        said: &[Turn],
+    ) -> Result<(Receipt, Seen), Unanswered> {
+        let asked = Asked {
+            question: QuestionText::new(question).unwrap(),
+            said: said.to_vec(),
+            scope: Scope::default(),
+        };
+        let notebook = Notebook::default();
+        let receipt = answer(&self.desk, &asked, &notebook).await?;
+        Ok((receipt, notebook.seen.into_inner().unwrap()))
+    }
+}
+
+/// What a person was shown before the final form.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) titles: Vec<String>,
+    pub(crate) sentences: Vec<String>,
+}
+
+#[derive(Default)]
+struct Notebook {
+    seen: Mutex<Seen>,
+}
+
+impl Messenger for Notebook {
+    fn sources(&self, passages: &[Passage]) {
+        self.seen.lock().unwrap().titles = passages
+            .iter()
+            .map(|passage| passage.title.clone())
+            .collect();
+    }
+
+    fn sentence(&self, text: &str) {
+        self.seen.lock().unwrap().sentences.push(text.to_owned());
+    }
+}
+
+fn prompts() -> Prompts {
+    let read = |text: &str| Template::parse(text).unwrap();
+    Prompts {
+        english: read(include_str!("../../prompts/answer.md")),
+        korean: read(include_str!("../../prompts/answer.ko.md")),
+    }
+}
+
+fn rules() -> Rules {
+    Rules {
+        passages: 8,
+        // The hashed embedder has no meaning to be confident of; words decide here.
+        floor: 0.0,
+        passages_read: 4,
+        lines_read: 20,
+        excerpts: Limits {
+            most: 2,
+            longest: 70,
+        },
+        sentences: 2,
+        sampling: Sampling {
+            temperature: 0.0,
+            seed: 1,
+            longest: 72,
+        },
+    }
+}
