@@ -136,6 +136,23 @@ async fn odd_files_are_read_all_the_same() {
     }
 }
 
+#[tokio::test]
+async fn a_page_just_below_the_deepest_is_read() {
+    let child = ParseChild::new(program());
+    for (open, levels) in [
+        ("<div>", 500),
+        ("<ul><li>", 250),
+        ("<blockquote>", 500),
+        ("<b>", 500),
+    ] {
+        let page = format!("<main>{}fifteen days of leave a year", open.repeat(levels));
+        let markup = read(&child, "deep.html", page.as_bytes())
+            .await
+            .expect(open);
+        assert!(markup.text.contains("fifteen days"), "{open}");
+    }
+}
+
 /// A program that notes its process id and then is the child.
 fn traced(folder: &Path) -> (PathBuf, PathBuf) {
     use std::os::unix::fs::PermissionsExt as _;
@@ -150,11 +167,12 @@ fn traced(folder: &Path) -> (PathBuf, PathBuf) {
     (script, note)
 }
 
-/// A page that keeps any reader busy for a while.
+/// A page that keeps any reader busy for seconds: each of the quotes marks every line again.
 fn slow_page() -> Vec<u8> {
+    let quotes = "<blockquote>".repeat(450);
     format!(
-        "<main>{}</main>",
-        "<p>one <b>two</b> <i>three</i> four, five".repeat(200_000)
+        "<main>{quotes}{}</main>",
+        "<p>one two three four, five".repeat(20_000)
     )
     .into_bytes()
 }
