@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::super::{FAILURE, Form, FormArgs, because, collection};
 use super::{BY, console};
-use crate::adapters::parse::{ParseChild, Raw, reads};
-use crate::adapters::sources::{Fetched, Fetcher, Place, Skipped, list};
+use crate::adapters::parse::{ParseChild, Raw, Unparsable, reads};
+use crate::adapters::sources::{Fetched, Fetcher, Place, Skipped, Unfetched, list};
 use crate::app::ingest::{self, Progress, Shelved, Shelving};
 use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
 use crate::settings::Settings;
@@ -35,11 +35,12 @@ pub(crate) struct Add {
     form: FormArgs,
 }
 
-/// What was handed in and did not become a document.
+/// What was handed in and did not become a document, with the reasons.
 #[derive(Default)]
 struct Left {
     failed: Vec<(String, String)>,
-    skipped: Vec<Skipped>,
+    /// What stands in a folder and was not meant, or has no words.
+    skipped: Vec<(String, String)>,
 }
 
 impl Add {
@@ -83,8 +84,12 @@ impl Add {
                 self.folder(what, &reader, &mut documents, left).await;
                 continue;
             };
-            match fetched {
-                Ok(fetched) => reader.read(fetched, &mut documents, left).await,
+            let document = match fetched {
+                Ok(fetched) => reader.read(fetched).await.map_err(anyhow::Error::from),
+                Err(error) => Err(error),
+            };
+            match document {
+                Ok(document) => documents.push(document),
                 Err(error) => left.failed.push((what.clone(), because(&error))),
             }
         }
@@ -144,10 +149,25 @@ impl Add {
                 return;
             },
         };
-        left.skipped.extend(listing.skipped);
+        let whole_folder = Path::new(path).is_dir();
+        left.skipped.extend(
+            listing
+                .skipped
+                .into_iter()
+                .map(|Skipped { uri, why }| (uri, why.to_string())),
+        );
         let gauge = console::bar("reading", listing.files.len() as u64);
         for place in listing.files {
-            reader.open(&place, documents, left).await;
+            match reader.open(&place).await {
+                Ok(document) => documents.push(document),
+                // Nobody meant the empty files of a folder.
+                Err(Unread::Unparsable(why @ (Unparsable::Empty | Unparsable::NoText)))
+                    if whole_folder =>
+                {
+                    left.skipped.push((place.uri, why.to_string()));
+                },
+                Err(error) => left.failed.push((place.uri, because(&error.into()))),
+            }
             gauge.inc(1);
         }
         gauge.finish_and_clear();
@@ -161,34 +181,34 @@ struct Reader<'a> {
     collection: &'a CollectionName,
 }
 
+/// Why something did not become a document.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Unfetched(#[from] Unfetched),
+    #[error(transparent)]
+    Unparsable(#[from] Unparsable),
+}
+
 impl Reader<'_> {
-    async fn open(&self, place: &Place, documents: &mut Vec<Document>, left: &mut Left) {
-        match place.read(self.longest) {
-            Ok(fetched) => self.read(fetched, documents, left).await,
-            Err(error) => left
-                .failed
-                .push((place.uri.clone(), because(&error.into()))),
-        }
+    async fn open(&self, place: &Place) -> Result<Document, Unread> {
+        self.read(place.read(self.longest)?).await
     }
 
-    async fn read(&self, fetched: Fetched, documents: &mut Vec<Document>, left: &mut Left) {
+    async fn read(&self, fetched: Fetched) -> Result<Document, Unread> {
         let raw = Raw {
             bytes: &fetched.bytes,
             content_type: fetched.content_type.as_deref(),
             name: &fetched.name,
             longest: self.longest,
         };
-        match self.child.parse(&raw).await {
-            Ok(mut markup) => {
-                markup.modified = markup.modified.or(fetched.modified);
-                let shelfmark = Shelfmark {
-                    collection: self.collection.clone(),
-                    uri: fetched.uri,
-                };
-                documents.push(wiring::document(shelfmark, markup));
-            },
-            Err(unparsable) => left.failed.push((fetched.uri, unparsable.to_string())),
-        }
+        let mut markup = self.child.parse(&raw).await?;
+        markup.modified = markup.modified.or(fetched.modified);
+        let shelfmark = Shelfmark {
+            collection: self.collection.clone(),
+            uri: fetched.uri,
+        };
+        Ok(wiring::document(shelfmark, markup))
     }
 }
 
@@ -199,31 +219,25 @@ fn object(shelved: &Shelved, left: &Left) -> Value {
             .map(|card| card.shelfmark.uri.clone())
             .collect::<Vec<_>>()
     };
-    let failed: Vec<_> = left
-        .failed
-        .iter()
-        .map(|(uri, reason)| json!({ "uri": uri, "reason": reason }))
-        .collect();
-    let skipped: Vec<_> = left
-        .skipped
-        .iter()
-        .map(|skipped| json!({ "uri": skipped.uri, "reason": skipped.why.to_string() }))
-        .collect();
+    let reasons = |left: &[(String, String)]| {
+        let reason = |(uri, reason): &(String, String)| json!({ "uri": uri, "reason": reason });
+        left.iter().map(reason).collect::<Vec<_>>()
+    };
     json!({
         "revision": shelved.revision,
         "added": uris(&shelved.added),
         "changed": uris(&shelved.changed),
         "unchanged": uris(&shelved.unchanged),
-        "failed": failed,
-        "skipped": skipped,
+        "failed": reasons(&left.failed),
+        "skipped": reasons(&left.skipped),
         "passages": shelved.chunks,
         "embedded": shelved.embedded,
     })
 }
 
 fn report(shelved: &Shelved, left: &Left) {
-    for Skipped { uri, why } in &left.skipped {
-        console::tell(&console::dim(&format!("left out {uri}: {why}")));
+    for (uri, reason) in &left.skipped {
+        console::tell(&console::dim(&format!("left out {uri}: {reason}")));
     }
     for (uri, reason) in &left.failed {
         console::tell(&format!("{} {uri}: {reason}", console::red("not added")));
