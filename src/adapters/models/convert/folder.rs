@@ -5,6 +5,7 @@
 //! brings the model's real tokenizer: the engine's own reading of a GGUF guesses how text is
 //! split before merging.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::Path;
@@ -84,6 +85,7 @@ impl Gguf {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the format has them")]
 #[derive(serde::Serialize)]
 struct Config {
     architectures: [&'static str; 1],
@@ -142,11 +144,13 @@ const TOKENS: &str = "tokenizer.ggml.tokens";
 struct Tokenizer<'a> {
     version: &'static str,
     added_tokens: Vec<AddedToken<'a>>,
-    pre_tokenizer: PreTokenizer,
+    #[serde(rename = "pre_tokenizer")]
+    split: PreTokenizer,
     decoder: ByteLevel,
     model: Bpe<'a>,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the format has them")]
 #[derive(serde::Serialize)]
 struct AddedToken<'a> {
     id: usize,
@@ -170,6 +174,7 @@ struct Digits {
     individual_digits: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the format has them")]
 #[derive(serde::Serialize)]
 #[serde(tag = "type")]
 struct ByteLevel {
@@ -200,16 +205,16 @@ impl Serialize for Vocabulary<'_> {
 }
 
 fn tokenizer(gguf: &Gguf) -> Result<Tokenizer<'_>, Unconverted> {
-    let split = gguf.text("tokenizer.ggml.pre")?;
-    if split != "smollm" {
-        let why = format!("how `{split}` splits text is not known here, only `smollm`");
+    let pre = gguf.text("tokenizer.ggml.pre")?;
+    if pre != "smollm" {
+        let why = format!("how `{pre}` splits text is not known here, only `smollm`");
         return Err(unfit(gguf.step, why));
     }
     let tokens = gguf.texts(TOKENS)?;
     Ok(Tokenizer {
         version: "1.0",
         added_tokens: added_tokens(gguf, &tokens)?,
-        pre_tokenizer: PreTokenizer {
+        split: PreTokenizer {
             pretokenizers: (
                 Digits {
                     individual_digits: true,
@@ -257,6 +262,7 @@ fn added_tokens<'a>(
     Ok(added)
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "the format has them")]
 #[derive(serde::Serialize)]
 struct TokenizerConfig<'a> {
     tokenizer_class: &'static str,
@@ -296,22 +302,23 @@ fn write_weights(
     writer: &mut BufWriter<File>,
 ) -> Result<(), Unconverted> {
     let step = gguf.step;
-    let mut names: Vec<_> = gguf.content.tensor_infos.iter().collect();
-    names.sort_unstable_by_key(|(name, _)| name.as_str());
+    let infos = &gguf.content.tensor_infos;
+    let names: BTreeSet<_> = infos.keys().collect();
     let tensors = names
         .iter()
-        .map(|(name, it)| {
-            Ok(Tensor {
-                name: hub_name(name)
-                    .ok_or_else(|| unfit(step, format!("`{name}` has no place")))?,
+        .map(|name| {
+            let place = hub_name(name).zip(infos.get(*name));
+            let place = place.map(|(name, it)| Tensor {
+                name,
                 dtype: Dtype::F32,
                 shape: it.shape.dims().to_vec(),
-            })
+            });
+            place.ok_or_else(|| unfit(step, format!("`{name}` has no place")))
         })
         .collect::<Result<Vec<_>, Unconverted>>()?;
     let metadata = [("format", "pt".to_owned())];
     write_header(writer, &metadata, &tensors).map_err(broken(step))?;
-    for (name, _) in names {
+    for name in names {
         let packed = gguf.content.tensor(reader, name, &Device::Cpu);
         let numbers = packed
             .and_then(|packed| packed.dequantize(&Device::Cpu))

@@ -3,7 +3,7 @@
 //! candle has no SIMD kernel for `Q4_1`, which the starter model comes in: as `Q8_0` it reads
 //! a prompt 1.6 times as fast, and nothing is lost, since eight bits hold four.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write as _};
 use std::path::Path;
@@ -27,9 +27,9 @@ pub(super) fn requantise(from: &Path, to: &Path) -> Result<(), Unconverted> {
     let mut content = Content::read(&mut reader).map_err(broken(STEP))?;
     let metadata = sorted_metadata(&mut content);
     // candle hands both tables over in a hash map: sorted, the result is always the same.
-    let names: BTreeMap<_, _> = content.tensor_infos.keys().map(|name| (name, ())).collect();
+    let names: BTreeSet<_> = content.tensor_infos.keys().collect();
     let tensors = names
-        .into_keys()
+        .into_iter()
         .map(|name| {
             let tensor = content.tensor(&mut reader, name, &Device::Cpu)?;
             Ok((name.as_str(), as_q8_0(tensor)?))
