@@ -137,7 +137,8 @@ impl Weights {
 }
 
 /// What speaks for and against an answer.
-struct Signs {
+#[derive(Debug, serde::Serialize)]
+pub struct Signs {
     asked: Language,
     /// The language of the passage that is closest in meaning.
     answered: Language,
@@ -148,13 +149,18 @@ struct Signs {
     coverage: f32,
     /// The share of the question's names and numbers that stand in no passage.
     missing: f32,
+    z: Option<f32>,
+    gap: Option<f32>,
+    top: Option<f32>,
+    chunks: usize,
+    lex: f32,
 }
 
 impl Signs {
     /// Passages further down only add chance hits.
     const READ: usize = 5;
 
-    fn of(question: &str, found: &Found) -> Self {
+    pub fn of(question: &str, found: &Found) -> Self {
         let asked = Language::of(question);
         let best = closest(&found.passages);
         let read: Vec<&Passage> = found.passages.iter().take(Self::READ).collect();
@@ -166,6 +172,11 @@ impl Signs {
             }),
             coverage: Subject::of(question, found).coverage(&read),
             missing: missing(&names(question, asked), &read),
+            z: best.and_then(|(p, c)| { let b = found.background_of(p.language)?; Some((c - b.cosine) / b.scatter.max(0.005)) }),
+            gap: { let mut v: Vec<f32> = found.passages.iter().filter_map(|p| p.scores.dense).collect(); v.sort_by(|a, b| b.total_cmp(a)); v.get(1).map(|x| v[0] - x) },
+            top: best.map(|b| b.1),
+            chunks: found.background.iter().map(|b| b.chunks).sum(),
+            lex: found.passages.iter().filter_map(|p| p.scores.lexical).fold(0.0, f32::max),
         }
     }
 
