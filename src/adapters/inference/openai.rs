@@ -243,7 +243,7 @@ impl Embedder for OpenAiEmbedder {
     }
 }
 
-/// Tokens of `text` by its script, rounded up: a token has some three and a half Latin letters
+/// Tokens of `text` by its script, rounded up: a token has some three Latin letters
 /// or digits; a Hangul syllable, a Chinese character, an emoji or a sign counts as one each.
 ///
 /// ```
@@ -258,7 +258,7 @@ pub fn estimated_tokens(text: &str) -> usize {
 
 fn sevenths(text: impl Iterator<Item = char>) -> usize {
     text.map(|c| match c {
-        c if c.is_whitespace() => 0,
+        c if c.is_whitespace() => 1,
         c if c.is_ascii_alphanumeric() => 2,
         c if c.is_ascii() || is_hangul(c) || !c.is_alphabetic() || c > '\u{2E7F}' => 7,
         _ => 4,
