@@ -250,7 +250,7 @@ impl Embedder for OpenAiEmbedder {
 /// use saseo::adapters::inference::openai::estimated_tokens;
 ///
 /// assert_eq!(estimated_tokens("How do I delete a pod?"), 7);
-/// assert_eq!(estimated_tokens("파드를 지워?"), 6);
+/// assert_eq!(estimated_tokens("파드를 지워?"), 7);
 /// ```
 pub fn estimated_tokens(text: &str) -> usize {
     sevenths(text.chars()).div_ceil(7)
