@@ -1,12 +1,14 @@
 //! The real starter models, and the fakes where a real one cannot fail on demand.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use saseo::adapters::inference::openai::{OpenAiChat, OpenAiEmbedder, OpenAiEmbedderSettings};
 use saseo::adapters::inference::{Deadlines, Prefixes};
 use saseo::domain::embedding::Purpose;
 use saseo::ports::{
-    ChatModel, Embedder, Ended, Message, Role, Sampling, Unembedded, Unwritten, Written,
+    ChatModel as _, Embedder as _, Ended, Message, Role, Sampling, Unembedded, Unwritten,
+    Written,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -58,10 +60,8 @@ mod an_endpoint {
 
     #[track_caller]
     fn cause(written: Result<Written, Unwritten>) -> String {
-        match written {
-            Err(Unwritten::Failed(cause)) => cause.to_string(),
-            other => panic!("{other:?}"),
-        }
+        assert!(matches!(written, Err(Unwritten::Failed(_))), "{written:?}");
+        written.unwrap_err().source().unwrap().to_string()
     }
 
     #[tokio::test]
@@ -253,12 +253,11 @@ mod an_endpoint {
         let embeddings = embedder.embed(Purpose::Passage, &texts).await.unwrap();
 
         assert_eq!(embeddings.len(), 70);
-        for (n, embedding) in embeddings.iter().enumerate() {
-            let [length, _, one] = embedding.as_slice() else {
-                panic!("{embedding:?}");
-            };
-            // The prefix `passage: ` is nine characters long.
-            assert!((length / one - (n + 9) as f32).abs() < 0.1, "{n}");
+        // The prefix `passage: ` is nine characters long.
+        for (length, embedding) in (9_u16..).zip(&embeddings) {
+            let vector = embedding.as_slice();
+            let told = vector[0] / vector[2];
+            assert!((told - f32::from(length)).abs() < 0.1, "{length}: {told}");
         }
         let known = endpoint.known();
         assert_eq!(known.asked.len(), 1 + 3);
@@ -279,11 +278,8 @@ mod an_endpoint {
         let texts = ["연차".to_owned()];
 
         for expected in ["(loading)", "broke off"] {
-            let Err(Unembedded::Failed(cause)) =
-                embedder.embed(Purpose::Question, &texts).await
-            else {
-                panic!("embedded");
-            };
+            let failed = embedder.embed(Purpose::Question, &texts).await;
+            let Unembedded::Failed(cause) = failed.unwrap_err();
             assert!(cause.to_string().contains(expected), "{cause}");
         }
     }

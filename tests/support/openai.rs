@@ -9,10 +9,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use futures::StreamExt;
+use futures::StreamExt as _;
 use saseo::adapters::inference::openai::Endpoint;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -102,7 +102,7 @@ impl OpenAi {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{} hung up, not {count}", self.known().hung_up);
+        assert_eq!(self.known().hung_up, count, "streams left");
     }
 }
 
@@ -162,7 +162,8 @@ async fn embeddings(
     headers: HeaderMap,
     Json(asked): Json<Value>,
 ) -> Response {
-    let texts: Vec<String> = serde_json::from_value(asked["input"].clone()).unwrap();
+    let texts: Vec<String> =
+        serde_json::from_value(asked.get("input").cloned().unwrap()).unwrap();
     let turn = if known.lock().unwrap().words.is_some() {
         None
     } else {
@@ -208,8 +209,8 @@ fn said(pieces: &[&str]) -> Vec<Bytes> {
     std::iter::once(role).chain(pieces).collect()
 }
 
-fn event(data: &Value) -> Bytes {
-    format!("data: {data}\n\n").into()
+fn event(said: &Value) -> Bytes {
+    format!("data: {said}\n\n").into()
 }
 
 enum Then {

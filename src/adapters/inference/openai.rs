@@ -243,14 +243,14 @@ impl Embedder for OpenAiEmbedder {
     }
 }
 
-/// Tokens of `text` by its script, rounded up: a token has some three and a half Latin letters
+/// Tokens of `text` by its script, rounded up: a token has some three Latin letters
 /// or digits; a Hangul syllable, a Chinese character, an emoji or a sign counts as one each.
 ///
 /// ```
 /// use saseo::adapters::inference::openai::estimated_tokens;
 ///
 /// assert_eq!(estimated_tokens("How do I delete a pod?"), 7);
-/// assert_eq!(estimated_tokens("파드를 지워?"), 6);
+/// assert_eq!(estimated_tokens("파드를 지워?"), 7);
 /// ```
 pub fn estimated_tokens(text: &str) -> usize {
     sevenths(text.chars()).div_ceil(7)
@@ -258,7 +258,7 @@ pub fn estimated_tokens(text: &str) -> usize {
 
 fn sevenths(text: impl Iterator<Item = char>) -> usize {
     text.map(|c| match c {
-        c if c.is_whitespace() => 0,
+        c if c.is_whitespace() => 1,
         c if c.is_ascii_alphanumeric() => 2,
         c if c.is_ascii() || is_hangul(c) || !c.is_alphabetic() || c > '\u{2E7F}' => 7,
         _ => 4,
