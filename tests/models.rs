@@ -501,7 +501,7 @@ mod starter {
     use super::*;
     use crate::support::starter;
 
-    const F32: &str = include_str!("../deploy/models/starter-f32.toml");
+    const Q8: &str = include_str!("../deploy/models/starter-q8.toml");
 
     /// Every digest is pinned in the manifest, so a pull that ends has converted them right.
     #[tokio::test]
@@ -511,7 +511,15 @@ mod starter {
             let files = verified.files(role);
             files.map(|file| file.name().to_owned()).collect()
         };
-        assert_eq!(names(Role::Chat), ["model.gguf"]);
+        assert_eq!(
+            names(Role::Chat),
+            [
+                "config.json",
+                "tokenizer.json",
+                "tokenizer_config.json",
+                "model.safetensors"
+            ]
+        );
         assert_eq!(
             names(Role::Embedding),
             ["model.safetensors", "tokenizer.json"]
@@ -521,20 +529,20 @@ mod starter {
     #[tokio::test]
     async fn the_converted_starter_models_still_write_english() {
         let verified = starter::models().await;
-        let folder = verified.folder(Role::Chat);
-        let model = GgufModelBuilder::new(folder.display(), vec!["model.gguf"])
+        let model = TextModelBuilder::new(verified.folder(Role::Chat).display())
             .with_force_cpu()
+            .with_dtype(ModelDType::F32)
             .build();
         assert_writes_english(&model.await.unwrap()).await;
     }
 
     #[tokio::test]
-    async fn the_starter_models_can_also_be_a_folder_in_f32() {
-        let manifest = Manifest::parse(F32).unwrap();
+    async fn the_starter_models_can_also_be_quantised() {
+        let manifest = Manifest::parse(Q8).unwrap();
         let verified = starter::pulled(&manifest).await;
-        let model = TextModelBuilder::new(verified.folder(Role::Chat).display())
+        let folder = verified.folder(Role::Chat);
+        let model = GgufModelBuilder::new(folder.display(), vec!["model.gguf"])
             .with_force_cpu()
-            .with_dtype(ModelDType::F32)
             .build();
         assert_writes_english(&model.await.unwrap()).await;
     }

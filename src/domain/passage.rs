@@ -71,8 +71,6 @@ impl Found {
 pub struct Background {
     pub language: Language,
     pub cosine: f32,
-    /// The standard deviation of these cosines.
-    pub scatter: f32,
     pub chunks: usize,
 }
 

@@ -120,7 +120,6 @@ impl Closeness {
         let background = |(language, sum): (&Language, &Sum)| Background {
             language: *language,
             cosine: sum.mean() as f32,
-            scatter: (sum.spread() / f64::from(sum.count.max(1))).sqrt() as f32,
             chunks: sum.count as usize,
         };
         self.sums.iter().map(background).collect()

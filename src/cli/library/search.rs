@@ -84,7 +84,6 @@ fn object(text: &str, found: &Found) -> Value {
     json!({
         "revision": found.revision,
         "confidence": evidence::confidence(text, found),
-        "signs": evidence::Signs::of(text, found),
         "passages": found.passages.iter().map(passage).collect::<Vec<_>>(),
     })
 }
