@@ -5,6 +5,8 @@
 
 CARGO ?= cargo
 SASEO := $(CARGO) run --release --locked --quiet --
+# Where the tests look for the starter models.
+export SASEO_TEST_MODELS ?= $(HOME)/.cache/saseo/models
 
 .PHONY: demo test test-core bench lint check-tools check-cuda
 
@@ -14,10 +16,11 @@ demo: check-tools
 	$(SASEO) models pull
 	$(SASEO) demo
 
-# Everything, with the real starter models.
+# Everything, with the real starter models, in both of their forms.
 test: check-tools
 	$(CARGO) build --release --locked
-	$(SASEO) models pull
+	$(SASEO) --models $(SASEO_TEST_MODELS) models pull
+	SASEO__LIBRARIAN__MANIFEST=deploy/models/starter-q8.toml $(SASEO) --models $(SASEO_TEST_MODELS) models pull
 	$(CARGO) test --release --locked
 
 # What needs no engine and no model: the inner loop.

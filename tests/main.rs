@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on should say where and stop"
 )]
 
@@ -9,6 +10,7 @@ mod support;
 
 mod ask;
 mod inference;
+mod kill;
 mod models;
 mod parse;
 mod program;

@@ -217,9 +217,23 @@ fn claims(draft: &str) -> Vec<String> {
     sentence::sentences(draft)
         .into_iter()
         .filter_map(|span| draft.get(span.start..span.end))
-        .map(|raw| without_marks(&sentence::plain(raw)))
+        .map(|raw| without_marks(without_lead_in(&sentence::plain(raw))))
         .filter(|claim| !claim.is_empty())
         .collect()
+}
+
+/// What small models say before they answer.
+fn without_lead_in(text: &str) -> &str {
+    const LEAD_INS: [&str; 4] = [
+        "The answer is:",
+        "The answer to the question is:",
+        "The answer to this question is:",
+        "Answer:",
+    ];
+    LEAD_INS
+        .iter()
+        .find_map(|lead| text.strip_prefix(lead))
+        .unwrap_or(text)
 }
 
 /// Takes out `[1]`, `[2, 3]`: citations are attached by the check, not by the model.
@@ -254,6 +268,7 @@ async fn judge(desk: &Desk, hearing: &Hearing<'_>, claim: &str) -> Result<Verdic
         passage: 0,
         text: claim.to_owned(),
         raw: claim.to_owned(),
+        under: Vec::new(),
         kind: reading::Kind::Statement,
     };
     let relevance = reading::relevance(language, &bearing, cosine, &reading.terms);
@@ -321,6 +336,10 @@ mod tests {
         assert_eq!(
             without_marks("It holds 1 MiB [1]. See [2, 3] and a[i]."),
             "It holds 1 MiB. See and a[i]."
+        );
+        assert_eq!(
+            claims("The answer is: it holds 1 MiB."),
+            ["it holds 1 MiB."]
         );
         assert_eq!(
             claims("One is here [1]. Two is there."),

@@ -29,13 +29,13 @@ const WRONG_USE: u8 = 2;
 #[derive(Debug, Parser)]
 #[command(name = "saseo", version, about, max_term_width = 100)]
 struct Command {
-    /// The settings file (or SASEO_SETTINGS); deploy/saseo.toml shows every key.
+    /// The settings file (or `SASEO_SETTINGS`); deploy/saseo.toml shows every key.
     #[arg(long, global = true, value_name = "FILE")]
     settings: Option<PathBuf>,
-    /// The data folder (or SASEO_DATA): documents, register, index, receipts.
+    /// The data folder (or `SASEO_DATA`): documents, register, index, receipts.
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The models folder (or SASEO_MODELS), shared by all data folders.
+    /// The models folder (or `SASEO_MODELS`), shared by all data folders.
     #[arg(long, global = true, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Say more of what is going on; twice, still more.

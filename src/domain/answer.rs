@@ -104,13 +104,14 @@ impl Answer {
         let (mut sentences, mut citations) = (Vec::<Sentence>::new(), Vec::<Citation>::new());
         for claim in claims {
             let carried = lines.get(claim.first..=claim.last)?;
-            let passage = passages.get(carried.first()?.passage)?;
+            let first = carried.first()?;
+            let passage = passages.get(first.passage)?;
             let quote = carried
                 .iter()
                 .map(|line| line.text.as_str())
                 .collect::<Vec<_>>()
                 .join(" ");
-            let citation = cite(&mut citations, passage, &quote);
+            let citation = cite(&mut citations, (passage, heading(passage, first)), &quote);
             if sentences.iter().all(|said| said.text != claim.text) {
                 sentences.push(Sentence {
                     text: claim.text.clone(),
@@ -158,12 +159,27 @@ fn joined(parts: &[String]) -> String {
     text
 }
 
-/// The position of the citation for `passage`, made if there is none; quotes add up.
-fn cite(citations: &mut Vec<Citation>, passage: &Passage, quote: &str) -> usize {
+/// The headings that `line` stands under, outermost first, without the title.
+fn heading(passage: &Passage, line: &Line) -> Vec<String> {
+    let mut path = passage.heading.clone();
+    for heading in &line.under {
+        if *heading != passage.title && !path.contains(heading) {
+            path.push(heading.clone());
+        }
+    }
+    path
+}
+
+/// The position of the citation for a place, made if there is none; quotes add up.
+fn cite(
+    citations: &mut Vec<Citation>,
+    (passage, heading): (&Passage, Vec<String>),
+    quote: &str,
+) -> usize {
     let same = |citation: &Citation| {
         citation.uri == passage.uri
             && citation.collection == passage.collection
-            && citation.heading == passage.heading
+            && citation.heading == heading
     };
     if let Some(at) = citations.iter().position(same) {
         if let Some(citation) = citations.get_mut(at)
@@ -177,7 +193,7 @@ fn cite(citations: &mut Vec<Citation>, passage: &Passage, quote: &str) -> usize 
         title: passage.title.clone(),
         uri: passage.uri.clone(),
         collection: passage.collection.clone(),
-        heading: passage.heading.clone(),
+        heading,
         quote: quote.to_owned(),
         modified: passage.modified,
         document: passage.document,
@@ -290,6 +306,7 @@ mod tests {
             passage,
             text: text.into(),
             raw: text.into(),
+            under: Vec::new(),
             kind,
         }
     }

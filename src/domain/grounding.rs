@@ -379,6 +379,7 @@ mod tests {
             passage: 0,
             text: text.into(),
             raw: text.into(),
+            under: Vec::new(),
             kind: Kind::Statement,
         }
     }

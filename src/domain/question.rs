@@ -138,20 +138,23 @@ fn leans(question: &str) -> bool {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(question: &str, expected: bool) {
-        assert_eq!(leans(question), expected, "{question}");
-    }
-
     #[test]
     fn a_follow_up_is_told_from_a_question_of_its_own() {
-        check("그럼 삭제는 어떻게 해?", true);
-        check("그건 어디에 저장돼?", true);
-        check("And on Windows?", true);
-        check("What about Korean files?", true);
-        check("How long does it take?", true);
-        check("등록대장은 어떤 파일에 저장되나요?", false);
-        check("Which file holds the register of the library?", false);
+        for question in [
+            "그럼 삭제는 어떻게 해?",
+            "그건 어디에 저장돼?",
+            "And on Windows?",
+            "What about Korean files?",
+            "How long does it take?",
+        ] {
+            assert!(leans(question), "{question}");
+        }
+        for question in [
+            "등록대장은 어떤 파일에 저장되나요?",
+            "Which file holds the register of the library?",
+        ] {
+            assert!(!leans(question), "{question}");
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::analysis;
-use super::chunk::Span;
 use super::language::Language;
 use super::passage::{Passage, TermWeight};
 use super::sentence;
@@ -18,6 +17,8 @@ pub struct Line {
     pub text: String,
     /// As it stands in the passage.
     pub raw: String,
+    /// The headings that stand above it within the passage, outermost first.
+    pub under: Vec<String>,
     pub kind: Kind,
 }
 
@@ -37,34 +38,55 @@ pub fn lines(passages: &[Passage]) -> Vec<Line> {
     passages
         .iter()
         .enumerate()
-        .flat_map(|(number, passage)| {
-            sentence::sentences(&passage.text)
-                .into_iter()
-                .filter_map(move |span| line(number, &passage.text, span))
-        })
+        .flat_map(|(number, passage)| lines_of(number, passage))
         .collect()
 }
 
-fn line(passage: usize, text: &str, span: Span) -> Option<Line> {
-    let raw = text.get(span.start..span.end)?.trim();
-    let text = sentence::plain(raw);
-    let kind = kind(raw, &text);
-    (!text.is_empty()).then(|| Line {
-        passage,
-        text,
-        raw: raw.to_owned(),
-        kind,
-    })
+fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
+    // Small sections share a passage and keep their heading lines in it.
+    let mut above: Vec<(usize, String)> = Vec::new();
+    let mut lines = Vec::new();
+    for span in sentence::sentences(&passage.text) {
+        let raw = passage
+            .text
+            .get(span.start..span.end)
+            .unwrap_or_default()
+            .trim();
+        let text = sentence::plain(raw);
+        if text.is_empty() {
+            continue;
+        }
+        let level = raw.chars().take_while(|c| *c == '#').count();
+        if level > 0 {
+            above.retain(|(higher, _)| *higher < level);
+            above.push((level, text.clone()));
+        }
+        lines.push(Line {
+            passage: number,
+            kind: kind(raw, &text),
+            raw: raw.to_owned(),
+            under: above.iter().map(|(_, heading)| heading.clone()).collect(),
+            text,
+        });
+    }
+    lines
 }
 
 fn kind(raw: &str, plain: &str) -> Kind {
     /// Fewer content terms than this say nothing by themselves.
     const FEWEST_TERMS: usize = 2;
+    /// A table's head names its columns in a word or two each.
+    const FEWEST_IN_A_ROW: usize = 4;
+    let fewest = if raw.starts_with('|') {
+        FEWEST_IN_A_ROW
+    } else {
+        FEWEST_TERMS
+    };
     if raw.starts_with("```") || raw.starts_with("~~~") {
         Kind::Code
     } else if raw.starts_with('#')
         || plain.ends_with(['?', ':', '：'])
-        || analysis::content_terms(plain).len() < FEWEST_TERMS
+        || analysis::content_terms(plain).len() < fewest
     {
         Kind::Lead
     } else {
@@ -196,6 +218,7 @@ mod tests {
             passage,
             text: text.to_owned(),
             raw: text.to_owned(),
+            under: Vec::new(),
             kind: Kind::Statement,
         }
     }

@@ -117,19 +117,24 @@ impl<'a> Shelf<'a> {
                 best.offer(chunk, closeness.standing(language, cosine));
             }
         });
-        let exact = near
-            .into_iter()
-            .map(|Candidate { chunk, score: _ }| {
-                let cosine = self.snapshot.index.cosine(&chunk.vector, question)?;
-                let score = closeness.standing(self.language(chunk), cosine);
-                Ok((Candidate { chunk, score }, cosine))
-            })
-            .collect::<Result<Vec<_>, Trouble>>()?;
-        let cosines: BTreeMap<_, _> = exact
-            .iter()
-            .map(|(candidate, cosine)| (candidate.chunk.text, *cosine))
-            .collect();
-        let standing = exact.into_iter().map(|(candidate, _)| candidate).collect();
+        Ok((self.rescored(near, question, &closeness)?, closeness))
+    }
+
+    /// The best of `near`, judged by their full vectors.
+    fn rescored(
+        &self,
+        near: Vec<Candidate<'a>>,
+        question: &[f32],
+        closeness: &Closeness,
+    ) -> Result<Vec<Near<'a>>, Trouble> {
+        let mut cosines = BTreeMap::new();
+        let mut standing = Vec::new();
+        for Candidate { chunk, score: _ } in near {
+            let cosine = self.snapshot.index.cosine(&chunk.vector, question)?;
+            cosines.insert(chunk.text, cosine);
+            let score = closeness.standing(self.language(chunk), cosine);
+            standing.push(Candidate { chunk, score });
+        }
         let near = self
             .distinct(standing, LISTED)
             .into_iter()
@@ -140,7 +145,7 @@ impl<'a> Shelf<'a> {
                     .unwrap_or_default(),
                 candidate,
             });
-        Ok((near.collect(), closeness))
+        Ok(near.collect())
     }
 
     /// Every chunk that may be seen, with its language and about its cosine.

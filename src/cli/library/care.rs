@@ -119,14 +119,20 @@ pub(super) async fn export(shelves: &Shelves, file: &Path) -> anyhow::Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) async fn import(shelves: &Shelves, file: &Path) -> anyhow::Result<ExitCode> {
-    let notes = shelves.library.import(file).await?;
+pub(super) async fn import(settings: &Settings, file: &Path) -> anyhow::Result<ExitCode> {
+    let stocked = wiring::stocked(settings).await?;
+    let library = &stocked.shelves.library;
+    let mut notes = library.import(file).await?;
+    let cut = wiring::cutter(&stocked.shelving);
+    let tools = Tools {
+        embedder: &*stocked.embedder,
+        cut: &cut,
+        progress: &|_, _| {},
+    };
+    notes.extend(library.catch_up(tools).await?);
     for note in &notes {
         console::say(note);
     }
-    console::say(&format!(
-        "the library stands at {}",
-        shelves.library.revision()
-    ));
+    console::say(&format!("the library stands at {}", library.revision()));
     Ok(ExitCode::SUCCESS)
 }

@@ -95,7 +95,7 @@ impl Task {
                 care::compact(&open(&settings).await?, keep_since).await
             },
             Self::Export { file } => care::export(&open(&settings).await?, &file).await,
-            Self::Import { file } => care::import(&open(&settings).await?, &file).await,
+            Self::Import { file } => care::import(&settings, &file).await,
         }
     }
 }

@@ -3,22 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use async_trait::async_trait;
-use futures::FutureExt as _;
-use futures::future::{BoxFuture, Shared};
-use tokio::sync::mpsc;
-
 use crate::adapters::inference::openai::{
     Endpoint as Served, OpenAiChat, OpenAiEmbedder, OpenAiEmbedderSettings,
 };
 use crate::adapters::inference::{Deadlines, Prefixes};
-use crate::adapters::models::manifest::{
-    ChatEngine, EmbeddingEngine, EmbeddingSpec, Endpoint, Role,
-};
+use crate::adapters::models::manifest::{ChatEngine, EmbeddingEngine, EmbeddingSpec, Endpoint};
 use crate::adapters::models::verify::Verified;
-use crate::ports::{ChatModel, Embedder, Message, ModelIdentity, Sampling, Unwritten, Written};
+use crate::ports::{ChatModel, Embedder};
 use crate::settings::{Environment, environment};
+use anyhow::Context as _;
 
 /// The embedder of the manifest, ready.
 pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {
@@ -97,62 +90,8 @@ pub(super) fn chat(
     }
 }
 
-type Loaded = Result<Arc<dyn ChatModel>, Arc<anyhow::Error>>;
-
-/// A chat model that may still be loading.
-struct Loading {
-    identity: ModelIdentity,
-    loaded: Shared<BoxFuture<'static, Loaded>>,
-}
-
-impl Loading {
-    /// Begins to load at once.
-    fn begin(
-        identity: ModelIdentity,
-        load: impl Future<Output = anyhow::Result<Arc<dyn ChatModel>>> + Send + 'static,
-    ) -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the task ends with the loading, and closing need not wait for it"
-        )]
-        let task = tokio::spawn(load);
-        let loaded = async move {
-            match task.await {
-                Ok(loaded) => loaded.map_err(Arc::new),
-                Err(broken) => Err(Arc::new(anyhow::Error::new(broken))),
-            }
-        };
-        Self {
-            identity,
-            loaded: loaded.boxed().shared(),
-        }
-    }
-}
-
-#[async_trait]
-impl ChatModel for Loading {
-    fn identity(&self) -> ModelIdentity {
-        self.identity.clone()
-    }
-
-    fn tokens(&self, text: &str) -> usize {
-        text.len()
-    }
-
-    async fn write(
-        &self,
-        prompt: &[Message],
-        sampling: Sampling,
-        pieces: mpsc::UnboundedSender<String>,
-    ) -> Result<Written, Unwritten> {
-        let model = self
-            .loaded
-            .clone()
-            .await
-            .map_err(|error| Unwritten::Failed(format!("{error:#}").into()))?;
-        model.write(prompt, sampling, pieces).await
-    }
-}
+#[cfg(feature = "mistralrs")]
+mod loading;
 
 #[cfg(feature = "mistralrs")]
 mod local {
@@ -160,14 +99,17 @@ mod local {
 
     use super::{
         Arc, ChatEngine, ChatModel, Deadlines, EMBEDDING_DEADLINE, Embedder, EmbeddingEngine,
-        Loading, ModelIdentity, Role, Verified, prefixes,
+        Verified, prefixes,
     };
     use anyhow::Context as _;
 
+    use super::loading::Loading;
     use crate::adapters::inference::bert::{Bert, BertSettings};
     use crate::adapters::inference::chat::{ChatSettings, LocalChat, Weights};
     use crate::adapters::inference::embedding::{EmbeddingSettings, LocalEmbedder};
+    use crate::adapters::models::manifest::Role;
     use crate::adapters::models::source::HubRepo;
+    use crate::ports::ModelIdentity;
 
     pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embedder>> {
         let spec = &verified.manifest().embedding;
