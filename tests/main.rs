@@ -11,6 +11,8 @@ mod support;
 mod ask;
 mod inference;
 mod kill;
+#[cfg(feature = "mistralrs")]
+mod librarian;
 mod models;
 mod parse;
 mod program;
