@@ -36,9 +36,13 @@ impl Reading {
     }
 
     fn command(&self, args: &[&str]) -> Command {
+        self.command_with(&self.models, args)
+    }
+
+    fn command_with(&self, models: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saseo"));
         command.arg("--data").arg(self.folder.path().join("data"));
-        command.arg("--models").arg(&self.models).args(args);
+        command.arg("--models").arg(models).args(args);
         command
     }
 
