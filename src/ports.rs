@@ -74,8 +74,6 @@ pub struct Written {
 pub trait ChatModel: Send + Sync {
     /// Name and digest of the weights, for the receipt.
     fn identity(&self) -> ModelIdentity;
-    /// Length of `text` in its own tokens.
-    fn tokens(&self, text: &str) -> usize;
     /// Writes an answer to `prompt`. Each piece of text goes to `pieces` as it comes; a reader
     /// that is slow or gone delays nobody. Dropping the future cancels the request.
     async fn write(

@@ -5,7 +5,7 @@
 //! nothing.
 //!
 //! nDCG@10, multilingual-e5-small and BM25 over [`super::analysis::terms`], with the weights of
-//! [`dense_weight`], in libraries of one language, where [`Closeness`] changes no order.
+//! [`Weights`], in libraries of one language, where [`Closeness`] changes no order.
 //! The weights were chosen on these sets:
 //!
 //! | | meaning | words | both |
@@ -23,45 +23,73 @@ use std::collections::BTreeMap;
 use super::language::Language;
 use super::passage::Background;
 
-/// Joins two lists of (passage, score), best first. `dense_weight` says for a passage what
-/// meaning counts against words, 0 to 1. A passage that a list does not have gets nothing
-/// from it; equal sums stand in the order of their keys.
+/// What each list counts for a passage.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    pub meaning: f32,
+    pub words: f32,
+}
+
+impl Weights {
+    const WITHIN: Self = Self {
+        meaning: 0.4,
+        words: 0.6,
+    };
+    /// Words find nothing across languages but names and chance, so there they only break ties.
+    /// The sum is below 1: where two pages say the same, the one in the asker's language wins.
+    const ACROSS: Self = Self {
+        meaning: 0.65,
+        words: 0.1,
+    };
+
+    /// Those for a passage in `passage`, when the question is in `asked`.
+    pub fn between(asked: Language, passage: Language) -> Self {
+        if asked == passage {
+            Self::WITHIN
+        } else {
+            Self::ACROSS
+        }
+    }
+}
+
+/// Joins two lists of (passage, score), best first; `weights` says for a passage what each
+/// list counts. A passage that a list does not have gets nothing from it; equal sums stand in
+/// the order of their keys.
 ///
 /// ```
-/// use saseo::domain::rank::fuse;
+/// use saseo::domain::rank::{Weights, fuse};
 ///
-/// let fused = fuse(&[(1, 0.9), (2, 0.8), (3, 0.7)], &[(2, 7.0), (3, 1.0)], &|_| 0.5);
+/// let even = |_| Weights { meaning: 0.5, words: 0.5 };
+/// let fused = fuse(&[(1, 0.9), (2, 0.8), (3, 0.7)], &[(2, 7.0), (3, 1.0)], &even);
 /// assert_eq!(fused.iter().map(|(key, _)| *key).collect::<Vec<_>>(), [2, 1, 3]);
 /// ```
 pub fn fuse<K: Copy + Ord>(
     dense: &[(K, f32)],
     lexical: &[(K, f32)],
-    dense_weight: &dyn Fn(K) -> f32,
+    weights: &dyn Fn(K) -> Weights,
 ) -> Vec<(K, f32)> {
-    let weigh = |key: K| match (dense.is_empty(), lexical.is_empty()) {
-        (_, true) => 1.0,
-        (true, false) => 0.0,
-        (false, false) => dense_weight(key).clamp(0.0, 1.0),
+    // A list that is all there is counts in full.
+    let alone = dense.is_empty() || lexical.is_empty();
+    let weigh = |key: K| {
+        if alone {
+            Weights {
+                meaning: 1.0,
+                words: 1.0,
+            }
+        } else {
+            weights(key)
+        }
     };
     let mut sums: BTreeMap<K, f32> = BTreeMap::new();
     for (key, score) in stretched(dense) {
-        *sums.entry(key).or_default() += weigh(key) * score;
+        *sums.entry(key).or_default() += weigh(key).meaning * score;
     }
     for (key, score) in stretched(lexical) {
-        *sums.entry(key).or_default() += (1.0 - weigh(key)) * score;
+        *sums.entry(key).or_default() += weigh(key).words * score;
     }
     let mut fused: Vec<_> = sums.into_iter().collect();
     fused.sort_by(|a, b| b.1.total_cmp(&a.1));
     fused
-}
-
-/// What meaning weighs against words for a passage in `passage`, when the question is in
-/// `asked`. Across languages words find nothing but names and chance, so there they only
-/// break ties.
-pub fn dense_weight(asked: Language, passage: Language) -> f32 {
-    const WITHIN: f32 = 0.4;
-    const ACROSS: f32 = 0.85;
-    if asked == passage { WITHIN } else { ACROSS }
 }
 
 /// How close a question is to the library at large, language by language.
@@ -207,7 +235,13 @@ mod tests {
         weight: f32,
         expected: &[(u64, f32)],
     ) {
-        assert_eq!(fuse(dense, lexical, &|_| weight), expected);
+        assert_eq!(
+            fuse(dense, lexical, &|_| Weights {
+                meaning: weight,
+                words: 1.0 - weight
+            }),
+            expected
+        );
     }
 
     #[test]
@@ -251,8 +285,12 @@ mod tests {
     #[test]
     fn words_weigh_little_across_languages() {
         use Language::{English, Korean};
-        assert!(dense_weight(Korean, English) > dense_weight(Korean, Korean));
-        assert!((dense_weight(English, Korean) - dense_weight(Korean, English)).abs() < 1e-6);
+        let (within, across) = (
+            Weights::between(Korean, Korean),
+            Weights::between(Korean, English),
+        );
+        assert!(across.words < within.words && across.meaning > within.meaning);
+        assert_eq!(across, Weights::between(English, Korean));
     }
 
     #[test]
@@ -288,7 +326,7 @@ mod tests {
             weight in 0.0_f32..1.0,
         ) {
             let lists: [Vec<_>; 2] = [dense, lexical].map(|list| list.into_iter().collect());
-            let fused = fuse(&lists[0], &lists[1], &|_| weight);
+            let fused = fuse(&lists[0], &lists[1], &|_| Weights { meaning: weight, words: 1.0 - weight });
             let mut keys: Vec<_> = lists.concat().iter().map(|entry| entry.0).collect();
             keys.sort_unstable();
             keys.dedup();

@@ -51,10 +51,6 @@ impl ChatModel for Script {
         }
     }
 
-    fn tokens(&self, text: &str) -> usize {
-        words(text)
-    }
-
     async fn write(
         &self,
         prompt: &[Message],

@@ -79,6 +79,14 @@ impl LocalChat {
         })
     }
 
+    /// Length of `text` in the model's tokens.
+    pub fn tokens(&self, text: &str) -> usize {
+        // A text that cannot be encoded does not exist for byte-level tokenizers; should another
+        // kind say so, its bytes are the safe side.
+        let encoded = self.tokenizer.encode_fast(text, false);
+        encoded.map_or(text.len(), |encoding| encoding.len())
+    }
+
     fn fits(&self, prompt: &[Message], sampling: Sampling) -> Result<(), Unwritten> {
         let texts = prompt.iter().map(|m| self.tokens(&m.text));
         let tokens = texts.map(|n| n + Self::AROUND_EACH).sum::<usize>() + Self::AROUND_ALL;
@@ -94,13 +102,6 @@ impl LocalChat {
 impl ChatModel for LocalChat {
     fn identity(&self) -> ModelIdentity {
         self.identity.clone()
-    }
-
-    fn tokens(&self, text: &str) -> usize {
-        // A text that cannot be encoded does not exist for byte-level tokenizers; should another
-        // kind say so, its bytes are the safe side.
-        let encoded = self.tokenizer.encode_fast(text, false);
-        encoded.map_or(text.len(), |encoding| encoding.len())
     }
 
     async fn write(

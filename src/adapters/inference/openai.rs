@@ -91,6 +91,11 @@ impl OpenAiChat {
         })
     }
 
+    /// About the length of `text` in tokens; see [`estimated_tokens`].
+    pub fn tokens(&self, text: &str) -> usize {
+        estimated_tokens(text)
+    }
+
     fn fits(&self, prompt: &[Message], sampling: Sampling) -> Result<(), Unwritten> {
         let tokens = self.prompt_tokens(prompt);
         let window = self.window.saturating_sub(sampling.longest);
@@ -113,10 +118,6 @@ impl ChatModel for OpenAiChat {
             name: self.line.endpoint.model.clone(),
             digest: self.line.digest(),
         }
-    }
-
-    fn tokens(&self, text: &str) -> usize {
-        estimated_tokens(text)
     }
 
     async fn write(

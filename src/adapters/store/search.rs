@@ -18,7 +18,7 @@ use crate::domain::document::Shelfmark;
 use crate::domain::embedding::Embedding;
 use crate::domain::language::Language;
 use crate::domain::passage::{Found, Passage, Scope, Scores, TermWeight};
-use crate::domain::rank::{self, Closeness};
+use crate::domain::rank::{self, Closeness, Weights};
 use crate::ports::{Query, Unread};
 
 /// How many the scan in bytes hands on to be scored again from the full vectors.
@@ -272,7 +272,7 @@ impl<'a> Shelf<'a> {
         let standing: Vec<_> = dense.iter().map(|near| near.candidate).collect();
         let weight = |text: u64| {
             let language = known.get(&text).map(|scored| self.language(scored.chunk));
-            rank::dense_weight(asked, language.unwrap_or(asked))
+            Weights::between(asked, language.unwrap_or(asked))
         };
         let sums = rank::fuse(&listed(&standing), &listed(lexical), &weight);
         let mut fused: Vec<Scored<'a>> = sums

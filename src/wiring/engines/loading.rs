@@ -47,10 +47,6 @@ impl ChatModel for Loading {
         self.identity.clone()
     }
 
-    fn tokens(&self, text: &str) -> usize {
-        text.len()
-    }
-
     async fn write(
         &self,
         prompt: &[Message],
