@@ -12,7 +12,7 @@ use crate::app::desk::Desk;
 use crate::app::replay::Silent;
 use crate::domain::answer::Outcome;
 use crate::domain::language::Language;
-use crate::domain::question::{QuestionText, Turn, standalone};
+use crate::domain::question::{QuestionText, Turn, Unaskable, standalone};
 use crate::domain::receipt::{Millis, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
@@ -247,8 +247,13 @@ impl Chat {
             if line.trim() == "/quit" {
                 break;
             }
-            let Ok(question) = QuestionText::new(&line) else {
-                continue;
+            let question = match QuestionText::new(&line) {
+                Ok(question) => question,
+                Err(Unaskable::Empty) => continue,
+                Err(unaskable) => {
+                    console::tell(&unaskable.to_string());
+                    continue;
+                },
             };
             drop(editor.add_history_entry(line.as_str()));
             let asked = Asked {

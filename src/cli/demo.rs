@@ -17,23 +17,19 @@ const MANUAL: &str = "saseo";
 const QUESTIONS: [(&str, &str, bool); 5] = [
     (
         "an English question",
-        "Where does saseo keep the register, and what is a revision?",
+        "How large may a file be that I add?",
         false,
     ),
-    (
-        "a Korean question",
-        "모델은 새로 추가한 문서를 학습하나요?",
-        false,
-    ),
+    ("a follow-up to it", "And in which encodings?", true),
+    ("a Korean question", "조사와 어미는 어떻게 처리해?", false),
     (
         "a Korean question that only an English page answers",
-        "종료 코드 2는 무슨 뜻이야?",
+        "exit code 2는 무슨 뜻이야?",
         false,
     ),
-    ("a follow-up to it", "그럼 1은?", true),
     (
         "a question that no page answers",
-        "What is the wifi password of the Busan office?",
+        "What is the wifi password in the office?",
         false,
     ),
 ];
@@ -73,14 +69,17 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         console::say("");
     }
     console::say(&console::bold("How to go on"));
-    console::say(NEXT);
+    for line in NEXT {
+        console::say(&format!("  {line}"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-const NEXT: &str = "\
-  saseo library add PATH|URL      put your own documents on the shelf
-  saseo ask \"…\"                   ask them; --json for scripts
-  saseo chat                      hold a conversation
-  saseo receipt ID                see what made an answer
-  saseo replay ID                 ask again and compare byte for byte
-  saseo doctor                    check the machine, the models and the library";
+const NEXT: [&str; 6] = [
+    "saseo library add PATH|URL   put your own documents on the shelf",
+    "saseo ask \"…\"                ask them; --json for scripts",
+    "saseo chat                   hold a conversation",
+    "saseo receipt ID             see what made an answer",
+    "saseo replay ID              ask again and compare byte for byte",
+    "saseo doctor                 check the machine, the models and the library",
+];

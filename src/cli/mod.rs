@@ -241,6 +241,7 @@ fn listen_in(verbose: u8, environment: &Environment) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        .with_ansi(console::watched())
         .without_time()
         .finish();
     drop(tracing::subscriber::set_global_default(subscriber));

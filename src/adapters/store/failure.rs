@@ -54,7 +54,9 @@ pub enum Trouble {
     Row(#[source] postcard::Error),
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
     Inconsistent(&'static str),
-    #[error("the index lacks {0} documents of the register; run `saseo library rebuild`")]
+    #[error(
+        "the index lacks {0} documents of the register; the next search or addition puts them in"
+    )]
     Behind(usize),
     #[error(
         "the index was made with the embedder {index}, and {asked} cannot read it; run `saseo library rebuild` to embed the library anew"

@@ -157,7 +157,10 @@ impl Add {
                 .map(|Skipped { uri, why }| (uri, why.to_string())),
         );
         let gauge = console::bar("reading", listing.files.len() as u64);
-        for place in listing.files {
+        for mut place in listing.files {
+            if let (false, Some(uri)) = (whole_folder, &self.uri) {
+                place.uri.clone_from(uri);
+            }
             match reader.open(&place).await {
                 Ok(document) => documents.push(document),
                 // Nobody meant the empty files of a folder.
