@@ -91,24 +91,22 @@ impl OpenAiChat {
         })
     }
 
-    /// About the length of `text` in tokens; see [`estimated_tokens`].
-    pub fn tokens(&self, text: &str) -> usize {
-        estimated_tokens(text)
-    }
-
     fn fits(&self, prompt: &[Message], sampling: Sampling) -> Result<(), Unwritten> {
-        let tokens = self.prompt_tokens(prompt);
+        let tokens = prompt_tokens(prompt);
         let window = self.window.saturating_sub(sampling.longest);
         if tokens > window {
             return Err(Unwritten::TooLong { tokens, window });
         }
         Ok(())
     }
+}
 
-    fn prompt_tokens(&self, prompt: &[Message]) -> usize {
-        // A template puts some tokens around each message.
-        prompt.iter().map(|m| self.tokens(&m.text) + 6).sum()
-    }
+fn prompt_tokens(prompt: &[Message]) -> usize {
+    // A template puts some tokens around each message.
+    prompt
+        .iter()
+        .map(|message| estimated_tokens(&message.text) + 6)
+        .sum()
 }
 
 #[async_trait]
@@ -134,7 +132,7 @@ impl ChatModel for OpenAiChat {
             Err(_) => return Err(Unwritten::Late),
             Ok(Err(refused)) if refused.means_too_long() => {
                 return Err(Unwritten::TooLong {
-                    tokens: self.prompt_tokens(prompt),
+                    tokens: prompt_tokens(prompt),
                     window: self.window.saturating_sub(sampling.longest),
                 });
             },
