@@ -2,53 +2,30 @@
 //!
 //! The engine's fast kernels are compiled in only for AVX2, F16C and FMA, and a processor that
 //! lacks them would stop at some odd place with "illegal instruction". The processor itself is
-//! asked: the standard library's answer is settled when the program is built.
+//! asked: the standard library's answer is settled when the program is built. And what runs
+//! before and after the answer is as plain as can be, because anything else may be compiled
+//! to those very instructions.
 
-/// What is lacking, with a way out; `None` if nothing is.
+/// What to do where something is lacking; `None` if nothing is.
 #[cfg(target_arch = "x86_64")]
-pub fn lacking() -> Option<String> {
+#[inline(never)]
+pub fn lacking() -> Option<&'static str> {
+    const WORDS: &str = "error: this processor lacks AVX2, BMI2, F16C or FMA, which this saseo was \
+        built for; build it on this machine with `RUSTFLAGS=-Ctarget-cpu=native cargo build \
+        --release`, or use a processor from 2013 or later\n";
     let cpu = raw_cpuid::CpuId::new();
-    let basic = cpu.get_feature_info();
-    let extended = cpu.get_extended_feature_info();
-    let there = [
-        (
-            "AVX2",
-            extended
-                .as_ref()
-                .is_some_and(raw_cpuid::ExtendedFeatures::has_avx2),
-        ),
-        (
-            "BMI2",
-            extended
-                .as_ref()
-                .is_some_and(raw_cpuid::ExtendedFeatures::has_bmi2),
-        ),
-        (
-            "F16C",
-            basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_f16c),
-        ),
-        (
-            "FMA",
-            basic.as_ref().is_some_and(raw_cpuid::FeatureInfo::has_fma),
-        ),
-    ];
-    let missing: Vec<_> = there
-        .iter()
-        .filter(|(_, there)| !there)
-        .map(|(name, _)| *name)
-        .collect();
-    (!missing.is_empty()).then(|| {
-        format!(
-            "this processor lacks {}, which this saseo was built for; build it on this machine \
-             with `RUSTFLAGS=-Ctarget-cpu=native cargo build --release`, or use a processor \
-             from 2013 or later",
-            missing.join(", ")
-        )
-    })
+    let (Some(basic), Some(extended)) =
+        (cpu.get_feature_info(), cpu.get_extended_feature_info())
+    else {
+        return Some(WORDS);
+    };
+    let there =
+        extended.has_avx2() && extended.has_bmi2() && basic.has_f16c() && basic.has_fma();
+    if there { None } else { Some(WORDS) }
 }
 
 /// Other architectures have what is needed.
 #[cfg(not(target_arch = "x86_64"))]
-pub fn lacking() -> Option<String> {
+pub fn lacking() -> Option<&'static str> {
     None
 }

@@ -84,7 +84,7 @@ fn processor() -> Result<String, String> {
         None => Ok(format!(
             "{threads} threads, with the instructions that the engine needs"
         )),
-        Some(lacking) => Err(lacking),
+        Some(words) => Err(words.trim().to_owned()),
     }
 }
 

@@ -17,7 +17,6 @@ use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
 use crate::domain::passage::Scope;
 use crate::domain::revision::Revision;
-use crate::processor;
 use crate::settings::{Environment, Settings, environment};
 
 /// Right use that went wrong.
@@ -129,11 +128,8 @@ fn revision(raw: &str) -> Result<Revision, String> {
 }
 
 /// Reads the arguments and does what they say.
+#[inline(never)]
 pub fn run() -> ExitCode {
-    if let Some(lacking) = processor::lacking() {
-        console::tell(&format!("{} {lacking}", console::red("error:")));
-        return FAILURE.into();
-    }
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) => {
