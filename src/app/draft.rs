@@ -313,12 +313,8 @@ async fn weigh(
             None => judge(desk, hearing, &claim).await?,
         };
         match verdict {
-            Verdict::Supported { first, last } if kept.len() < desk.rules.sentences => {
-                kept.push(Grounded {
-                    text: claim,
-                    first,
-                    last,
-                });
+            Verdict::Supported { line } if kept.len() < desk.rules.sentences => {
+                kept.push(Grounded { text: claim, line });
             },
             Verdict::Supported { .. } => {},
             Verdict::Unsupported(doubt) => dropped.push(doubt),

@@ -52,12 +52,11 @@ pub struct Citation {
     pub document: Digest,
 }
 
-/// A claim with the lines that carry it: positions `first` up to and including `last`.
+/// A claim with the position of the line that carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grounded {
     pub text: String,
-    pub first: usize,
-    pub last: usize,
+    pub line: usize,
 }
 
 impl Answer {
@@ -85,11 +84,7 @@ impl Answer {
             .into_iter()
             .filter_map(|at| {
                 let text = lines.get(at)?.text.clone();
-                Some(Grounded {
-                    text,
-                    first: at,
-                    last: at,
-                })
+                Some(Grounded { text, line: at })
             })
             .collect();
         Self::assemble(Manner::Quoted, &claims, (lines, passages), language)
@@ -103,15 +98,13 @@ impl Answer {
     ) -> Option<Self> {
         let (mut sentences, mut citations) = (Vec::<Sentence>::new(), Vec::<Citation>::new());
         for claim in claims {
-            let carried = lines.get(claim.first..=claim.last)?;
-            let first = carried.first()?;
-            let passage = passages.get(first.passage)?;
-            let quote = carried
-                .iter()
-                .map(|line| line.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ");
-            let citation = cite(&mut citations, (passage, heading(passage, first)), &quote);
+            let line = lines.get(claim.line)?;
+            let passage = passages.get(line.passage)?;
+            let citation = cite(
+                &mut citations,
+                (passage, heading(passage, line)),
+                &line.text,
+            );
             if sentences.iter().all(|said| said.text != claim.text) {
                 sentences.push(Sentence {
                     text: claim.text.clone(),
@@ -321,8 +314,7 @@ mod tests {
         let passages = [passage("one"), passage("two")];
         let claim = |at: usize, text: &str| Grounded {
             text: text.into(),
-            first: at,
-            last: at,
+            line: at,
         };
         let claims = [
             claim(0, "A."),

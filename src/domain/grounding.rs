@@ -1,24 +1,25 @@
 //! Checks what a model wrote against what it was given to read.
 //!
-//! The program decides, not the model's obedience. A claim stands only if one place in one
-//! passage carries all of it: every number with what it counts, every name and command,
-//! nearly all other words in nearly their order, and the same yes or no. This is stricter
-//! than entailment on purpose: a true sentence that is dropped costs little, since the
-//! passage can be quoted instead; a false one that passes costs trust.
+//! The program decides, not the model's obedience. A claim stands only if one line of one
+//! passage carries all of it: every word that says something, in the order of the line and
+//! without leaving out more than a word between them, every number, name and command, the same
+//! yes or no and the same conditions, and a near meaning. This is far stricter than entailment,
+//! on purpose: a small model swaps a name, a number or a plan for its neighbour in the same
+//! list, and each of these is one word. A true sentence that is dropped costs little, since the
+//! line can be quoted instead; a false one that passes costs trust.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::analysis;
-use super::language::Language;
 use super::reading::Line;
 
 /// What became of one claim.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// The lines that carry it: positions from `first` up to and including `last`.
-    Supported { first: usize, last: usize },
+    /// The position of the line that carries it.
+    Supported { line: usize },
     /// No place carries it; the reason of the place that came closest.
     Unsupported(Doubt),
 }
@@ -43,16 +44,10 @@ pub enum Doubt {
     Beside,
 }
 
-/// This share of a claim's terms must stand in the lines that carry it.
-const LEAST_COVERED: f32 = 0.8;
-/// This share of the covered terms must come in the same order.
-const LEAST_IN_ORDER: f32 = 0.75;
 /// E5's cosine between a sentence and its restatement; unrelated ones lie near 0.78.
 const LEAST_CLOSE: f32 = 0.86;
-/// The same between a sentence and its translation, where words cannot help to judge.
-const LEAST_CLOSE_ACROSS: f32 = 0.9;
-/// A claim may draw on this many neighbouring lines.
-const WIDEST: usize = 2;
+/// So many words of the line may be left out between two that are said.
+const LEFT_OUT: usize = 1;
 
 /// Checks `claim` against `lines`. `closeness` has the cosine of the claim to each line.
 pub fn check(claim: &str, lines: &[Line], closeness: &[f32]) -> Verdict {
@@ -61,31 +56,10 @@ pub fn check(claim: &str, lines: &[Line], closeness: &[f32]) -> Verdict {
         return Verdict::Unsupported(Doubt::Empty);
     }
     let mut nearest = Doubt::Empty;
-    for width in 1..=WIDEST {
-        for (first, window) in lines.windows(width).enumerate() {
-            let one_passage = window.iter().all(|line| {
-                window
-                    .first()
-                    .is_some_and(|leader| leader.passage == line.passage)
-            });
-            if !one_passage {
-                continue;
-            }
-            let close = closeness
-                .iter()
-                .skip(first)
-                .take(width)
-                .copied()
-                .fold(0.0, f32::max);
-            match claim.doubt(window, close) {
-                None => {
-                    return Verdict::Supported {
-                        first,
-                        last: first + width - 1,
-                    };
-                },
-                Some(doubt) => nearest = nearest.max(doubt),
-            }
+    for (at, line) in lines.iter().enumerate() {
+        match claim.doubt(&line.text, closeness.get(at).copied().unwrap_or(0.0)) {
+            None => return Verdict::Supported { line: at },
+            Some(doubt) => nearest = nearest.max(doubt),
         }
     }
     Verdict::Unsupported(nearest)
@@ -93,128 +67,97 @@ pub fn check(claim: &str, lines: &[Line], closeness: &[f32]) -> Verdict {
 
 /// A sentence taken apart into what has to be found again.
 struct Claim {
-    language: Language,
-    folded: String,
+    words: Vec<String>,
     terms: Vec<String>,
     tokens: Vec<String>,
-    counts: Vec<(String, String)>,
     turns: BTreeSet<Turn>,
 }
 
 impl Claim {
     fn read(text: &str) -> Self {
         Self {
-            language: Language::of(text),
-            folded: folded(text),
-            terms: analysis::content_terms(text),
+            words: words(text),
+            terms: sayings(text),
             tokens: hard_tokens(text),
-            counts: counts(text),
             turns: turns(text),
         }
     }
 
-    /// What speaks against `window` carrying this claim.
-    fn doubt(&self, window: &[Line], close: f32) -> Option<Doubt> {
-        let text = window
-            .iter()
-            .map(|line| line.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
-        let place = folded(&text);
-        if window.len() == 1 && place.contains(&self.folded) {
-            // Word for word, but a part of a sentence may leave out its "not".
-            return (self.turns != turns(&text)).then_some(Doubt::Turn);
-        }
-        if self.language != Language::of(&text) {
-            return self.doubt_across(&text, close);
-        }
-        let there = analysis::terms(&text);
-        if !self.tokens_stand_in(&text) {
+    /// What speaks against `line` carrying this claim.
+    fn doubt(&self, line: &str, close: f32) -> Option<Doubt> {
+        let there: BTreeSet<String> = runs(line).map(str::to_lowercase).collect();
+        if !self.tokens.iter().all(|token| there.contains(token)) {
             return Some(Doubt::Token);
         }
-        if coverage(&self.terms, &there) < LEAST_COVERED {
+        let said = words(line);
+        let word_for_word = said
+            .windows(self.words.len())
+            .any(|window| window == self.words.as_slice());
+        let terms = sayings(line);
+        if !word_for_word && !self.terms.iter().all(|term| terms.contains(term)) {
             return Some(Doubt::Words);
         }
-        if self.turns != turns(&text) {
+        // Part of a sentence may leave out its "not" or its "unless", so the whole line is
+        // asked, even for what stands in it word for word.
+        if self.turns != turns(line) {
             return Some(Doubt::Turn);
         }
-        if in_order(&self.terms, &there) < LEAST_IN_ORDER {
+        if word_for_word {
+            return None;
+        }
+        if !follows(&self.terms, &terms) {
             return Some(Doubt::Order);
         }
         (close < LEAST_CLOSE).then_some(Doubt::Meaning)
     }
+}
 
-    /// As [`Self::doubt`], for a window in another language: its words cannot be found again,
-    /// its numbers, names and turns can, and the meaning must be nearer still.
-    fn doubt_across(&self, text: &str, close: f32) -> Option<Doubt> {
-        if !self.tokens_stand_in(text) {
-            Some(Doubt::Token)
-        } else if self.turns != turns(text) {
-            Some(Doubt::Turn)
+/// The terms that say something, in order and with repetitions: the turns are looked at apart.
+fn sayings(text: &str) -> Vec<String> {
+    let content: BTreeSet<String> = analysis::content_terms(text).into_iter().collect();
+    analysis::terms(text)
+        .into_iter()
+        .filter(|term| content.contains(term))
+        .collect()
+}
+
+/// The words of a text in lower case, without the marks around them.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace()
+        .map(|word| {
+            word.trim_matches(|c: char| !c.is_alphanumeric())
+                .to_lowercase()
+        })
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// Whether `terms` come in this order in `line`, with at most [`LEFT_OUT`] of its terms left
+/// out between two of them, and no number among those.
+fn follows(terms: &[String], line: &[String]) -> bool {
+    let mut ends: Vec<usize> = Vec::new();
+    for (count, term) in terms.iter().enumerate() {
+        let stands = |at: &usize| line.get(*at) == Some(term);
+        ends = if count == 0 {
+            (0..line.len()).filter(stands).collect()
         } else {
-            (close < LEAST_CLOSE_ACROSS).then_some(Doubt::Meaning)
-        }
-    }
-
-    fn tokens_stand_in(&self, text: &str) -> bool {
-        let there: BTreeSet<String> = runs(text).map(str::to_lowercase).collect();
-        let pairs: BTreeSet<(String, String)> = counts(text).into_iter().collect();
-        self.tokens.iter().all(|token| there.contains(token))
-            && self.counts.iter().all(|pair| pairs.contains(pair))
-    }
-}
-
-/// Lower case, one space between words, no end mark: for comparing word for word.
-fn folded(text: &str) -> String {
-    let words = text
-        .split_whitespace()
-        .map(str::to_lowercase)
-        .collect::<Vec<_>>();
-    words
-        .join(" ")
-        .trim_end_matches(['.', '!', '。'])
-        .to_owned()
-}
-
-fn coverage(terms: &[String], there: &[String]) -> f32 {
-    let there: BTreeSet<&String> = there.iter().collect();
-    let found = terms.iter().filter(|term| there.contains(term)).count();
-    share(found, terms.len())
-}
-
-/// The longest common subsequence of the two, as a share of the terms that both have.
-fn in_order(terms: &[String], there: &[String]) -> f32 {
-    let known: BTreeSet<&String> = there.iter().collect();
-    let common: Vec<&String> = terms.iter().filter(|term| known.contains(term)).collect();
-    let mut lengths = vec![0; there.len()];
-    for term in &common {
-        lengths = next_row(term, there, &lengths);
-    }
-    share(lengths.last().copied().unwrap_or(0), common.len())
-}
-
-/// One row of the table of common subsequences' lengths, from the row above it.
-fn next_row(term: &str, there: &[String], above: &[usize]) -> Vec<usize> {
-    let (mut left, mut diagonal) = (0, 0);
-    let cell = |(other, up): (&String, &usize)| {
-        left = if term == other {
-            diagonal + 1
-        } else {
-            left.max(*up)
+            let next = |end: usize| (end + 1..=end + 1 + LEFT_OUT).filter(stands);
+            let mut next: Vec<usize> = ends
+                .iter()
+                .flat_map(|end| next(*end).filter(|at| no_number(line, *end + 1, *at)))
+                .collect();
+            next.dedup();
+            next
         };
-        diagonal = *up;
-        left
-    };
-    there.iter().zip(above).map(cell).collect()
+    }
+    !ends.is_empty()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a sentence has few words")]
-fn share(part: usize, whole: usize) -> f32 {
-    if whole == 0 {
-        1.0
-    } else {
-        part as f32 / whole as f32
-    }
+fn no_number(line: &[String], from: usize, to: usize) -> bool {
+    let left_out = line.get(from..to).unwrap_or_default();
+    !left_out
+        .iter()
+        .any(|term| term.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// Runs of Latin letters, digits and the marks that hold identifiers together.
@@ -241,25 +184,6 @@ fn hard_tokens(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Each number with the word that it counts: "15 seconds" is not "15 minutes".
-fn counts(text: &str) -> Vec<(String, String)> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    let is_number = |word: &str| {
-        word.chars().any(|c| c.is_ascii_digit())
-            && word.chars().all(|c| c.is_ascii_digit() || ",.".contains(c))
-    };
-    words
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [number, unit] if is_number(number.trim_end_matches(',')) => {
-                let unit = analysis::terms(unit).into_iter().next()?;
-                Some((number.replace(',', ""), unit))
-            },
-            _ => None,
-        })
-        .collect()
-}
-
 /// Words that turn a sentence's meaning around or narrow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
@@ -275,6 +199,7 @@ enum Turn {
     Disable,
     Optional,
     Required,
+    Condition,
 }
 
 fn turns(text: &str) -> BTreeSet<Turn> {
@@ -299,7 +224,7 @@ fn turns(text: &str) -> BTreeSet<Turn> {
     found
 }
 
-const ENGLISH_TURNS: [(Turn, &[&str]); 12] = [
+const ENGLISH_TURNS: [(Turn, &[&str]); 13] = [
     (
         Turn::Not,
         &[
@@ -341,9 +266,23 @@ const ENGLISH_TURNS: [(Turn, &[&str]); 12] = [
     ),
     (Turn::Optional, &["optional", "may", "might", "could"]),
     (Turn::Required, &["must", "required", "requires", "shall"]),
+    (
+        Turn::Condition,
+        &[
+            "if",
+            "unless",
+            "except",
+            "when",
+            "whenever",
+            "provided",
+            "while",
+            "otherwise",
+            "but",
+        ],
+    ),
 ];
 
-const KOREAN_TURNS: [(Turn, &[&str]); 9] = [
+const KOREAN_TURNS: [(Turn, &[&str]); 10] = [
     (
         Turn::Not,
         &[
@@ -367,6 +306,20 @@ const KOREAN_TURNS: [(Turn, &[&str]); 9] = [
     (Turn::Before, &["이전", "하기 전", "까지"]),
     (Turn::After, &["이후", "다음에", "한 뒤", "한 후"]),
     (Turn::Required, &["해야", "필수", "반드시"]),
+    (
+        Turn::Condition,
+        &[
+            "경우",
+            "하면",
+            "으면",
+            "제외",
+            "다만",
+            "단,",
+            "아니면",
+            "때만",
+            "때에",
+        ],
+    ),
 ];
 
 #[cfg(test)]
@@ -386,10 +339,7 @@ mod tests {
 
     #[track_caller]
     fn check_one(claim: &str, source: &str, expected: Option<Doubt>) {
-        let expected = expected.map_or(
-            Verdict::Supported { first: 0, last: 0 },
-            Verdict::Unsupported,
-        );
+        let expected = expected.map_or(Verdict::Supported { line: 0 }, Verdict::Unsupported);
         assert_eq!(
             check(claim, &[place(source)], &[0.95]),
             expected,
@@ -408,6 +358,11 @@ mod tests {
         );
         check_one(
             "a configmap cannot hold more than 1 MiB of data",
+            source,
+            None,
+        );
+        check_one(
+            "The ConfigMap cannot hold more than 1 MiB data.",
             source,
             None,
         );
@@ -435,8 +390,48 @@ mod tests {
         check_one(
             "The controller checks the metrics every 15 minutes.",
             source,
+            Some(Doubt::Words),
+        );
+        check_one(
+            "The session timeout is 30.",
+            "The session timeout is 300 seconds.",
             Some(Doubt::Token),
         );
+    }
+
+    /// Small models take the number of a neighbour; each row was once printed as an answer.
+    #[test]
+    fn a_number_stays_with_its_own() {
+        let servers = "Server alpha has 4 GB of memory and server beta has 8 GB of memory.";
+        check_one(
+            "Server alpha has 8 GB of memory.",
+            servers,
+            Some(Doubt::Order),
+        );
+        check_one("Server beta has 8 GB of memory.", servers, None);
+        let limits = "The upload limit is 10 MB for guests and 50 MB for members.";
+        check_one(
+            "The upload limit is 50 MB for guests.",
+            limits,
+            Some(Doubt::Order),
+        );
+        check_one(
+            "The upload limit is 50 MB for members.",
+            limits,
+            Some(Doubt::Order),
+        );
+        let files = "방문자는 파일을 10개까지, 회원은 50개까지 올릴 수 있다.";
+        check_one(
+            "방문자는 파일을 50개까지 올릴 수 있다.",
+            files,
+            Some(Doubt::Order),
+        );
+        let two = [
+            place("Server alpha has 4 GB."),
+            place("Server beta has 8 GB."),
+        ];
+        let verdict = check("Server alpha has 8 GB.", &two, &[0.95, 0.95]);
+        assert!(matches!(verdict, Verdict::Unsupported(_)), "{verdict:?}");
     }
 
     #[test]
@@ -451,6 +446,11 @@ mod tests {
             "Run the sync command to see what the Notion source would change.",
             source,
             Some(Doubt::Token),
+        );
+        check_one(
+            "We pay a weekly internet stipend.",
+            "We pay a monthly internet stipend.",
+            Some(Doubt::Words),
         );
     }
 
@@ -473,13 +473,19 @@ mod tests {
             source,
             Some(Doubt::Turn),
         );
+        let source = "Passwords can be reset by the help desk unless the account is locked.";
+        check_one(
+            "Passwords can be reset by the help desk.",
+            source,
+            Some(Doubt::Turn),
+        );
     }
 
     #[test]
     fn a_swapped_order_does_not_stand() {
-        let source = "The scheduler assigns pods to nodes that the autoscaler created.";
+        let source = "The replica is copied from Frankfurt to Dublin each night.";
         check_one(
-            "The autoscaler assigns nodes that pods created to the scheduler.",
+            "The replica is copied from Dublin to Frankfurt each night.",
             source,
             Some(Doubt::Order),
         );
@@ -487,28 +493,36 @@ mod tests {
 
     #[test]
     fn an_invention_does_not_stand() {
-        check_one(
-            "The password is 12345678.",
-            "Ask the office manager for the wifi password.",
-            Some(Doubt::Token),
-        );
+        let source = "Ask the office manager for the wifi password.";
+        check_one("The password is 12345678.", source, Some(Doubt::Token));
         check_one(
             "The office manager keeps bees on the roof.",
-            "Ask the office manager for the wifi password.",
+            source,
             Some(Doubt::Words),
         );
         check_one("", "Anything.", Some(Doubt::Empty));
     }
 
     #[test]
+    fn another_language_is_quoted_and_not_translated() {
+        let source = "A ConfigMap cannot hold more than 1 MiB of data.";
+        check_one(
+            "ConfigMap은 1 MiB를 넘는 데이터를 담을 수 없다.",
+            source,
+            Some(Doubt::Words),
+        );
+    }
+
+    #[test]
     fn words_without_the_meaning_do_not_stand() {
-        let lines = [place(
-            "Logs of the pod are kept by the node for some days after it ended.",
+        let line = [place(
+            "The logs of the old pod are kept by the node for days.",
         )];
-        let claim = "Logs of the node are kept by the pod some days.";
-        assert!(matches!(
-            check(claim, &lines, &[0.80]),
-            Verdict::Unsupported(_)
-        ));
+        let claim = "Logs of the pod are kept by the node for days.";
+        assert_eq!(
+            check(claim, &line, &[0.80]),
+            Verdict::Unsupported(Doubt::Meaning)
+        );
+        assert_eq!(check(claim, &line, &[0.90]), Verdict::Supported { line: 0 });
     }
 }
