@@ -98,6 +98,8 @@ pub enum Unset {
         key: String,
         hint: String,
     },
+    #[error("{0}; see the settings file and the environment")]
+    Senseless(&'static str),
     #[error("no home folder is known, so name the folders with --data and --models")]
     NoHome,
 }
@@ -152,7 +154,49 @@ impl Settings {
             }
         })?;
         settings.folders.fill(environment)?;
+        settings.check()?;
         Ok(settings)
+    }
+}
+
+impl Settings {
+    /// Values that can be read but make no sense.
+    fn check(&self) -> Result<(), Unset> {
+        let (answer, librarian, library) = (&self.answer, &self.librarian, &self.library);
+        let wrong = [
+            (
+                !(0.0..=1.0).contains(&answer.confidence_floor),
+                "answer.confidence-floor lies between 0 and 1",
+            ),
+            (
+                !(0.0..=2.0).contains(&librarian.temperature),
+                "librarian.temperature lies between 0 and 2",
+            ),
+            (
+                librarian.first_token == 0,
+                "librarian.first-token-seconds is at least 1",
+            ),
+            (
+                librarian.between_tokens == 0,
+                "librarian.between-tokens-seconds is at least 1",
+            ),
+            (
+                librarian.total == 0,
+                "librarian.total-seconds is at least 1",
+            ),
+            (
+                library.largest_file == 0,
+                "library.largest-file-mib is at least 1",
+            ),
+            (
+                library.chunk > library.longest_chunk,
+                "library.chunk-tokens is at most library.longest-chunk-tokens",
+            ),
+        ];
+        match wrong.iter().find(|(wrong, _)| *wrong) {
+            Some((_, rule)) => Err(Unset::Senseless(rule)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -341,6 +385,13 @@ mod tests {
             read("", &[("SASEO__ANSWER__SENTENCE", "3")]).unwrap_err(),
             "the environment variable SASEO__ANSWER__SENTENCE: there is no key `answer.sentence`; did you mean `sentences`?; deploy/saseo.toml shows every key"
         );
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_an_error() {
+        let wrong = |text: &str| read(text, &[]).unwrap_err();
+        assert!(wrong("[answer]\nconfidence-floor = 7.0\n").contains("between 0 and 1"));
+        assert!(wrong("[library]\nchunk-tokens = 500\n").contains("longest-chunk-tokens"));
     }
 
     #[test]

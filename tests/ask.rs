@@ -186,7 +186,10 @@ async fn a_replay_tells_what_has_changed() {
     town.desk.rules.sampling.seed += 1;
     let replayed = replay::replay(&town.desk, &receipt).await.unwrap();
 
-    assert_eq!(replayed, Replayed::Changed("the sampling in the settings"));
+    assert_eq!(
+        replayed,
+        Replayed::Changed("the settings under [answer] or the sampling")
+    );
 }
 
 #[tokio::test]

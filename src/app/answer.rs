@@ -125,6 +125,7 @@ fn open_receipt(desk: &Desk, asked: &Asked, found: &Found, confidence: f32) -> R
         revision: found.revision,
         collections: asked.scope.collections.clone(),
         embedder: desk.embedder.fingerprint(),
+        rules: desk.rules.digest(),
         confidence,
         passages: found.passages.iter().map(consulted).collect(),
         draft: None,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::ingest::Shelving;
 use crate::domain::chunk::ChunkRules;
+use crate::domain::document::Digest;
 use crate::domain::language::Language;
 use crate::domain::prompt::Template;
 use crate::domain::reading::Limits;
@@ -69,4 +70,11 @@ pub struct Rules {
     /// The longest answer in sentences, written or quoted.
     pub sentences: usize,
     pub sampling: Sampling,
+}
+
+impl Rules {
+    /// Other rules have another digest.
+    pub fn digest(&self) -> Digest {
+        Digest::of(format!("{self:?}").as_bytes())
+    }
 }

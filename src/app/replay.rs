@@ -65,12 +65,12 @@ fn changed(desk: &Desk, kept: &Receipt) -> Option<&'static str> {
     if desk.embedder.fingerprint() != kept.embedder {
         return Some("the embedding model");
     }
+    if desk.rules.digest() != kept.rules {
+        return Some("the settings under [answer] or the sampling");
+    }
     let draft = kept.draft.as_ref()?;
     if desk.chat.identity() != draft.model {
         return Some("the chat model");
-    }
-    if desk.rules.sampling != draft.sampling {
-        return Some("the sampling in the settings");
     }
     let language = crate::domain::language::Language::of(kept.question.as_str());
     (desk.prompts.for_language(language).digest() != draft.prompt.digest)

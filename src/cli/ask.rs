@@ -1,6 +1,6 @@
 //! `saseo ask` and `saseo chat`.
 
-use std::io::BufRead as _;
+use std::io::{BufRead, Read as _};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use crate::app::desk::Desk;
 use crate::app::replay::Silent;
 use crate::domain::answer::Outcome;
 use crate::domain::language::Language;
-use crate::domain::question::{QuestionText, Turn, Unaskable, standalone};
+use crate::domain::question::{QuestionText, Turn, Unaskable};
 use crate::domain::receipt::{Millis, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
@@ -50,19 +50,37 @@ impl Ask {
             scope: self.scope.scope(),
         };
         if self.form.form() == Form::Json {
-            return Ok(print_json(json_of(settings, &asked).await));
+            return Ok(print_json(self.json_of(&settings, &asked).await));
         }
-        let desk = wiring::desk(&settings).await?;
+        let desk = self.desk(&settings).await?;
         reply(&desk, &asked).await?;
         Ok(ExitCode::SUCCESS)
     }
 
+    async fn desk(&self, settings: &Settings) -> anyhow::Result<Desk> {
+        let desk = wiring::desk(settings).await?;
+        self.scope.check(&*desk.library).await?;
+        Ok(desk)
+    }
+
+    async fn json_of(&self, settings: &Settings, asked: &Asked) -> anyhow::Result<Value> {
+        let desk = self.desk(settings).await?;
+        let receipt = answer(&desk, asked, &Silent).await?;
+        Ok(object(&receipt, &desk))
+    }
+
     async fn answer_lines(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let desk = wiring::desk(&settings).await?;
+        let desk = match self.desk(&settings).await {
+            Ok(desk) => desk,
+            Err(error) => return Ok(print_json(Err(error))),
+        };
         let mut code = ExitCode::SUCCESS;
         let mut waiting = standard_input();
         while let Some(line) = waiting.recv().await {
-            let object = self.answer_line(&desk, &line?).await;
+            let object = match line {
+                Ok(line) => self.answer_line(&desk, &line).await,
+                Err(unread) => failure(&unread),
+            };
             if object.get("status") == Some(&json!("failed")) {
                 code = FAILURE.into();
             }
@@ -87,17 +105,40 @@ impl Ask {
     }
 }
 
-/// The lines of standard input, as they come; reading them must not hold up anything else.
-fn standard_input() -> tokio::sync::mpsc::Receiver<std::io::Result<String>> {
+/// The lines of standard input, as they come; reading them must not hold up anything else. A
+/// line that cannot be read is the failure of that line alone.
+fn standard_input() -> tokio::sync::mpsc::Receiver<Result<String, String>> {
     let (lines, waiting) = tokio::sync::mpsc::channel(1);
     std::thread::spawn(move || {
-        let mut all = std::io::stdin().lock().lines();
-        while all
-            .next()
-            .is_some_and(|line| lines.blocking_send(line).is_ok())
-        {}
+        let mut input = std::io::stdin().lock();
+        while let Some(line) = next_line(&mut input) {
+            if lines.blocking_send(line).is_err() {
+                break;
+            }
+        }
     });
     waiting
+}
+
+/// The next line, or why it cannot be read; `None` at the end.
+fn next_line(input: &mut impl BufRead) -> Option<Result<String, String>> {
+    /// Far longer than any question; the rest of the line is passed over.
+    const LONGEST: u64 = 64 << 10;
+    let mut bytes = Vec::new();
+    match input.by_ref().take(LONGEST).read_until(b'\n', &mut bytes) {
+        Ok(0) => return None,
+        Ok(_) => {},
+        Err(error) => return Some(Err(format!("standard input could not be read: {error}"))),
+    }
+    if !bytes.ends_with(b"\n") && bytes.len() as u64 == LONGEST {
+        drop(input.skip_until(b'\n'));
+        return Some(Err(format!(
+            "the line is longer than {} KiB",
+            LONGEST >> 10
+        )));
+    }
+    let line = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned());
+    Some(line.map(|line| line.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn wrong_use(why: &str, form: Form) -> ExitCode {
@@ -107,12 +148,6 @@ fn wrong_use(why: &str, form: Form) -> ExitCode {
         console::tell(&format!("{} {why}", console::red("error:")));
     }
     super::WRONG_USE.into()
-}
-
-async fn json_of(settings: Settings, asked: &Asked) -> anyhow::Result<Value> {
-    let desk = wiring::desk(&settings).await?;
-    let receipt = answer(&desk, asked, &Silent).await?;
-    Ok(object(&receipt, &desk))
 }
 
 fn print_json(made: anyhow::Result<Value>) -> ExitCode {
@@ -128,8 +163,23 @@ fn print_json(made: anyhow::Result<Value>) -> ExitCode {
     }
 }
 
+/// The same keys as an answer, so that a script need not look twice.
 fn failure(why: &str) -> Value {
-    json!({ "status": "failed", "text": "", "error": why })
+    json!({
+        "status": "failed",
+        "text": "",
+        "error": why,
+        "language": null,
+        "manner": null,
+        "citations": [],
+        "nearest": null,
+        "confidence": null,
+        "revision": null,
+        "model": null,
+        "prompt": null,
+        "receipt": null,
+        "millis": null,
+    })
 }
 
 /// The object that scripts read; its fields may grow and never change.
@@ -148,6 +198,7 @@ pub(super) fn object(receipt: &Receipt, desk: &Desk) -> Value {
     json!({
         "status": status(&receipt.outcome),
         "text": render::text(&receipt.outcome),
+        "error": null,
         "language": language,
         "manner": manner,
         "citations": citations,
@@ -276,7 +327,7 @@ impl Chat {
 /// Keeps a turn, and lets the oldest go.
 pub(super) fn remember(said: &mut Vec<Turn>, receipt: &Receipt) {
     said.push(Turn {
-        question: standalone(receipt.question.as_str(), said),
+        question: receipt.question.as_str().to_owned(),
         answer: render::text(&receipt.outcome),
     });
     let over = said.len().saturating_sub(REMEMBERED);

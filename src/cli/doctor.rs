@@ -90,6 +90,7 @@ fn processor() -> Result<String, String> {
 
 fn settings_hold(settings: &Settings) -> Result<String, String> {
     wiring::manifest(settings).map_err(|error| because(&error))?;
+    wiring::policy(settings).map_err(|error| because(&error))?;
     wiring::prompts(&settings.folders.prompts).map_err(|error| because(&error))?;
     Ok("settings, manifest and prompts can be read".to_owned())
 }

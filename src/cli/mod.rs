@@ -8,6 +8,7 @@ mod library;
 mod models;
 mod receipt;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
 use crate::domain::passage::Scope;
 use crate::domain::revision::Revision;
+use crate::ports::Library;
 use crate::settings::{Environment, Settings, environment};
 
 /// Right use that went wrong.
@@ -107,6 +109,30 @@ struct ScopeArgs {
 }
 
 impl ScopeArgs {
+    /// Whether the collections exist: a slip must not look like an empty library.
+    async fn check(&self, library: &dyn Library) -> anyhow::Result<()> {
+        if self.collection.is_empty() {
+            return Ok(());
+        }
+        let all = Scope {
+            as_of: self.as_of,
+            collections: Vec::new(),
+        };
+        let cards = library.cards(&all).await?;
+        let there: BTreeSet<_> = cards
+            .iter()
+            .map(|card| &card.shelfmark.collection)
+            .collect();
+        let Some(odd) = self.collection.iter().find(|name| !there.contains(name)) else {
+            return Ok(());
+        };
+        let names: Vec<_> = there.iter().map(|name| name.as_str()).collect();
+        anyhow::bail!(
+            "there is no collection {odd}; there are: {}",
+            names.join(", ")
+        )
+    }
+
     fn scope(&self) -> Scope {
         Scope {
             as_of: self.as_of,

@@ -64,12 +64,12 @@ impl From<QuestionText> for String {
 /// A question that was asked earlier in the conversation, with what was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
-    /// As it was searched for: it stands alone.
     pub question: String,
     pub answer: String,
 }
 
 /// The words to search for: a follow-up that does not stand alone gets the question before it.
+/// Only that one: what was asked further back would drown what is asked now.
 ///
 /// Deterministic on purpose. The starter model cannot rewrite a question, and a rewriting that
 /// goes wrong searches for something nobody asked.

@@ -56,6 +56,8 @@ pub struct Receipt {
     pub revision: Revision,
     pub collections: Vec<CollectionName>,
     pub embedder: Fingerprint,
+    /// The digest of the settings that decide how a question is answered.
+    pub rules: Digest,
     pub confidence: f32,
     pub passages: Vec<Consulted>,
     /// What the model did; nothing if it was not asked.

@@ -36,6 +36,7 @@ pub(crate) struct Search {
 impl Search {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let library = wiring::stocked(&settings).await?;
+        self.scope.check(&*library.shelves.library).await?;
         let scope = self.scope.scope();
         if self.stdin {
             for line in std::io::stdin().lock().lines() {
