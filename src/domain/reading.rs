@@ -45,6 +45,7 @@ pub fn lines(passages: &[Passage]) -> Vec<Line> {
 fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
     // Small sections share a passage and keep their heading lines in it.
     let mut above: Vec<(usize, String)> = Vec::new();
+    let mut columns: Option<Vec<String>> = None;
     let mut lines = Vec::new();
     for span in sentence::sentences(&passage.text) {
         let raw = passage
@@ -52,7 +53,7 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
             .get(span.start..span.end)
             .unwrap_or_default()
             .trim();
-        let text = sentence::plain(raw);
+        let mut text = sentence::plain(raw);
         if text.is_empty() {
             continue;
         }
@@ -61,32 +62,59 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
             above.retain(|(higher, _)| *higher < level);
             above.push((level, text.clone()));
         }
+        let mut kind = kind(raw, &text);
+        if !raw.starts_with('|') {
+            columns = None;
+        } else if let Some(columns) = &columns {
+            (text, kind) = (row(columns, &text), Kind::Statement);
+        } else if heads_a_table(passage.text.get(span.end..).unwrap_or_default()) {
+            (columns, kind) = (Some(cells(&text)), Kind::Lead);
+        }
+        let under = above.iter().map(|(_, heading)| heading.clone()).collect();
         lines.push(Line {
             passage: number,
-            kind: kind(raw, &text),
-            raw: raw.to_owned(),
-            under: above.iter().map(|(_, heading)| heading.clone()).collect(),
             text,
+            raw: raw.to_owned(),
+            under,
+            kind,
         });
     }
     lines
 }
 
+/// Whether what follows a row is the line of dashes that makes it the head of a table.
+fn heads_a_table(after: &str) -> bool {
+    let next = after.trim_start().lines().next().unwrap_or_default();
+    next.contains("--") && next.chars().all(|c| "|-: ".contains(c))
+}
+
+fn cells(row: &str) -> Vec<String> {
+    row.split(" | ")
+        .map(|cell| cell.trim().to_owned())
+        .collect()
+}
+
+/// A row of a table, each cell with what its column is called: alone it says too little.
+fn row(columns: &[String], text: &str) -> String {
+    let cells = cells(text);
+    if cells.len() != columns.len() {
+        return text.to_owned();
+    }
+    let named = columns
+        .iter()
+        .zip(cells)
+        .map(|(column, cell)| format!("{column}: {cell}"));
+    named.collect::<Vec<_>>().join("; ")
+}
+
 fn kind(raw: &str, plain: &str) -> Kind {
     /// Fewer content terms than this say nothing by themselves.
     const FEWEST_TERMS: usize = 2;
-    /// A table's head names its columns in a word or two each.
-    const FEWEST_IN_A_ROW: usize = 4;
-    let fewest = if raw.starts_with('|') {
-        FEWEST_IN_A_ROW
-    } else {
-        FEWEST_TERMS
-    };
     if raw.starts_with("```") || raw.starts_with("~~~") {
         Kind::Code
     } else if raw.starts_with('#')
         || plain.ends_with(['?', ':', '：'])
-        || analysis::content_terms(plain).len() < fewest
+        || analysis::content_terms(plain).len() < FEWEST_TERMS
     {
         Kind::Lead
     } else {
@@ -265,6 +293,63 @@ mod tests {
                 }
             ]
         );
+    }
+
+    #[test]
+    fn a_row_of_a_table_says_what_its_columns_are() {
+        let text = "| Plan | Response time |\n|---|---|\n| Gold | 4 hours |\n| Silver | 1 day |\n\nAsk us about others.";
+        let said: Vec<_> = lines_of(0, &page(text))
+            .into_iter()
+            .map(|l| (l.text, l.kind))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("Plan | Response time".to_owned(), Kind::Lead),
+                (
+                    "Plan: Gold; Response time: 4 hours".to_owned(),
+                    Kind::Statement
+                ),
+                (
+                    "Plan: Silver; Response time: 1 day".to_owned(),
+                    Kind::Statement
+                ),
+                ("Ask us about others.".to_owned(), Kind::Statement),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_knows_the_headings_above_it_in_its_passage() {
+        let lines = lines_of(
+            0,
+            &page(
+                "## Days\n\nThere are 15 days.\n\n## Carrying over\n\nThey do not carry over.",
+            ),
+        );
+        assert_eq!(lines.last().unwrap().under, ["Carrying over"]);
+        assert_eq!(lines.get(1).unwrap().under, ["Days"]);
+    }
+
+    fn page(text: &str) -> Passage {
+        use super::super::chunk::Span;
+        use super::super::document::{CollectionName, Digest};
+        use super::super::passage::Scores;
+        Passage {
+            title: "Page".into(),
+            uri: "page.md".into(),
+            collection: CollectionName::default(),
+            language: Language::English,
+            modified: None,
+            heading: Vec::new(),
+            text: text.into(),
+            document: Digest::of(b""),
+            span: Span {
+                start: 0,
+                end: text.len(),
+            },
+            scores: Scores::default(),
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A chat model that may still be loading: sources are found without it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::FutureExt as _;
@@ -14,13 +15,15 @@ type Loaded = Result<Arc<dyn ChatModel>, Arc<anyhow::Error>>;
 /// Who asks it while it loads waits.
 pub(super) struct Loading {
     identity: ModelIdentity,
+    patience: Duration,
     loaded: Shared<BoxFuture<'static, Loaded>>,
 }
 
 impl Loading {
-    /// Begins to load at once.
+    /// Begins to load at once; who asks meanwhile waits no longer than `patience`.
     pub(super) fn begin(
         identity: ModelIdentity,
+        patience: Duration,
         load: impl Future<Output = anyhow::Result<Arc<dyn ChatModel>>> + Send + 'static,
     ) -> Self {
         #[expect(
@@ -36,6 +39,7 @@ impl Loading {
         };
         Self {
             identity,
+            patience,
             loaded: loaded.boxed().shared(),
         }
     }
@@ -53,10 +57,9 @@ impl ChatModel for Loading {
         sampling: Sampling,
         pieces: mpsc::UnboundedSender<String>,
     ) -> Result<Written, Unwritten> {
-        let model = self
-            .loaded
-            .clone()
-            .await
+        let loaded = tokio::time::timeout(self.patience, self.loaded.clone()).await;
+        let model = loaded
+            .map_err(|_| Unwritten::Late)?
             .map_err(|error| Unwritten::Failed(format!("{error:#}").into()))?;
         model.write(prompt, sampling, pieces).await
     }

@@ -168,9 +168,11 @@ mod local {
             name: settings.name.clone(),
             digest: settings.digest,
         };
-        Ok(Arc::new(Loading::begin(identity, async move {
-            Ok(Arc::new(LocalChat::open(settings).await?) as Arc<dyn ChatModel>)
-        })))
+        Ok(Arc::new(Loading::begin(
+            identity,
+            deadlines.total,
+            async move { Ok(Arc::new(LocalChat::open(settings).await?) as Arc<dyn ChatModel>) },
+        )))
     }
 
     /// Requests that may wait for the engine.
