@@ -154,8 +154,6 @@ pub(super) struct Reading {
     pub(super) meanings: Vec<Option<Embedding>>,
     /// How much each line bears on the question.
     pub(super) relevance: Vec<f32>,
-    pub(super) question: Embedding,
-    pub(super) terms: Vec<TermWeight>,
 }
 
 async fn read(
@@ -182,7 +180,10 @@ async fn read(
             let cosine = meaning
                 .as_ref()
                 .map_or(0.0, |meaning| meaning.cosine(question));
-            reading::relevance(language, line, cosine, &terms)
+            let passage = passages
+                .get(line.passage)
+                .map_or(0.0, |passage| passage.scores.fused);
+            reading::relevance(language, line, cosine, &terms, passage)
         })
         .collect();
     Ok(Reading {
@@ -190,8 +191,6 @@ async fn read(
         lines,
         meanings,
         relevance,
-        question: question.clone(),
-        terms,
     })
 }
 

@@ -261,31 +261,24 @@ fn without_marks(text: &str) -> String {
 
 async fn judge(desk: &Desk, hearing: &Hearing<'_>, claim: &str) -> Result<Verdict, Unembedded> {
     let meaning = embed_one(desk, Purpose::Passage, claim).await?;
-    let reading = hearing.reading;
-    let language = Language::of(claim);
-    let cosine = meaning.cosine(&reading.question);
-    let bearing = reading::Line {
-        passage: 0,
-        text: claim.to_owned(),
-        raw: claim.to_owned(),
-        under: Vec::new(),
-        kind: reading::Kind::Statement,
-    };
-    let relevance = reading::relevance(language, &bearing, cosine, &reading.terms);
-    let best = reading.relevance.iter().copied().fold(0.0, f32::max);
-    if relevance < best * LEAST_RELEVANT {
+    let Reading {
+        lines, relevance, ..
+    } = hearing.reading;
+    let verdict = grounding::check(claim, lines, &closeness(&meaning, hearing.reading));
+    let best = relevance.iter().copied().fold(0.0, f32::max);
+    if let Verdict::Supported { line } = verdict
+        && relevance
+            .get(line)
+            .is_some_and(|own| *own < best * LEAST_RELEVANT)
+    {
         return Ok(Verdict::Unsupported(Doubt::Beside));
     }
-    Ok(grounding::check(
-        claim,
-        &reading.lines,
-        &closeness(&meaning, reading),
-    ))
+    Ok(verdict)
 }
 
-/// A claim that bears on the question less than this share of the best line is beside the
-/// point, however true it is.
-const LEAST_RELEVANT: f32 = 0.7;
+/// A claim whose line bears on the question less than this share of the best line is beside
+/// the point, however true it is.
+const LEAST_RELEVANT: f32 = 0.8;
 
 fn closeness(claim: &Embedding, reading: &Reading) -> Vec<f32> {
     let cosine = |meaning: &Option<Embedding>| {
