@@ -273,3 +273,42 @@ async fn a_changed_byte_of_the_weights_is_refused_at_the_start() {
         "{told}"
     );
 }
+
+/// `make demo` ends in this; what it shows is what a new user gets to see first.
+#[tokio::test]
+async fn the_demo_shows_what_it_says_it_shows() {
+    let room = Reading::room().await;
+    let demo = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_saseo"))
+        .arg("--data")
+        .arg(demo.path())
+        .arg("--models")
+        .arg(&room.models)
+        .arg("demo")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let parts: Vec<&str> = shown.split("\n> ").skip(1).collect();
+    assert_eq!(parts.len(), 5, "{shown}");
+    for (part, words, place) in [
+        (parts[0], "10 MiB", "Formats, sizes and encodings"),
+        (parts[1], "EUC-KR", "Formats, sizes and encodings"),
+        (parts[2], "조사와 어미를 떼어", "조사와 어미 처리"),
+        (
+            parts[3],
+            "Exit code 2 means wrong use",
+            "Scripting and exit codes > Exit codes",
+        ),
+    ] {
+        assert!(
+            part.contains(words) && part.contains(place),
+            "{words}: {part}"
+        );
+    }
+    assert!(
+        parts[4].contains("The library has no answer to this."),
+        "{}",
+        parts[4]
+    );
+}
