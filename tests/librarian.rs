@@ -292,9 +292,9 @@ async fn the_demo_shows_what_it_says_it_shows() {
     let parts: Vec<&str> = shown.split("\n> ").skip(1).collect();
     assert_eq!(parts.len(), 5, "{shown}");
     for (part, words, place) in [
-        (parts[0], "10 MiB", "Formats, sizes and encodings"),
-        (parts[1], "EUC-KR", "Formats, sizes and encodings"),
-        (parts[2], "조사와 어미를 떼어", "조사와 어미 처리"),
+        (parts[0], "~/.local/share/saseo", "Default folders"),
+        (parts[1], "~/.cache/saseo/models", "First steps"),
+        (parts[2], "조사와 어미를 떼어 냅니다", "조사와 어미 처리"),
         (
             parts[3],
             "Exit code 2 means wrong use",

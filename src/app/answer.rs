@@ -67,7 +67,14 @@ pub async fn compose(
     let mut receipt = open_receipt(desk, asked, &found, evidence::confidence(&search, &found));
     receipt.millis.sources = watch.millis();
     if let Some(evidence) = Evidence::gather(&search, &found, desk.rules.floor) {
-        let reading = read(desk, &search, &meaning, (&evidence, &found.terms)).await?;
+        // What was said before helps to find the passage; the line is what is asked now.
+        let own = asked.question.as_str();
+        let reading = if own == search || analysis::content_terms(own).is_empty() {
+            read(desk, &search, &meaning, (&evidence, &found.terms)).await?
+        } else {
+            let meaning = embed_one(desk, Purpose::Question, own).await?;
+            read(desk, own, &meaning, (&evidence, &found.terms)).await?
+        };
         let hearing = Hearing::new(&reading, messenger, &watch);
         let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
         receipt.draft = draft;

@@ -15,12 +15,8 @@ const MANUAL: &str = "saseo";
 
 /// What is asked, and what it shows. A follow-up sees the question before it.
 const QUESTIONS: [(&str, &str, bool); 5] = [
-    (
-        "an English question",
-        "How large may a file be that I add?",
-        false,
-    ),
-    ("a follow-up to it", "And in which encodings?", true),
+    ("an English question", "Where is the data folder?", false),
+    ("a follow-up to it", "And the models folder?", true),
     ("a Korean question", "조사와 어미는 어떻게 처리해?", false),
     (
         "a Korean question that only an English page answers",
