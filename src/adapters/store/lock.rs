@@ -12,7 +12,7 @@ use super::failure::Trouble;
 /// Held for as long as the data folder is open.
 #[derive(Debug)]
 pub(super) struct FolderLock {
-    _file: File,
+    file: File,
 }
 
 impl FolderLock {
@@ -40,7 +40,16 @@ impl FolderLock {
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(Trouble::file("write", &path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for FolderLock {
+    /// Closing the file is not enough: a child process that another thread is just starting
+    /// has the file too, until it becomes its program, and would hold the lock till then.
+    fn drop(&mut self) {
+        // What cannot be unlocked here ends with the process.
+        drop(self.file.unlock());
     }
 }
 
@@ -72,5 +81,22 @@ mod tests {
         );
         drop(first);
         FolderLock::take(folder.path()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_child_that_is_being_started_does_not_keep_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let starting = std::thread::spawn(move || {
+            let still = std::sync::mpsc::TryRecvError::Empty;
+            while ended.try_recv() == Err(still) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let refusal = (0..4_000).find_map(|_| FolderLock::take(folder.path()).err());
+        drop(end);
+        starting.join().unwrap();
+        assert!(refusal.is_none(), "{refusal:?}");
     }
 }
