@@ -293,6 +293,7 @@ impl Line {
         // Whoever comes first installs it; it is the same one everywhere.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = Client::builder()
+            .tls_backend_rustls()
             .connect_timeout(Self::CONNECT)
             .build()
             .map_err(unreachable)?;

@@ -105,6 +105,7 @@ fn client() -> Result<Client, Unfetched> {
     // Whoever was first has installed the same provider.
     let _already = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
+        .tls_backend_rustls()
         .user_agent(concat!("saseo/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT)
         .read_timeout(SILENCE)

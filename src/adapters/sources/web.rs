@@ -45,6 +45,7 @@ impl Fetcher {
             policy: Arc::clone(&policy),
         };
         let client = Client::builder()
+            .tls_backend_rustls()
             .dns_resolver(guarded)
             .redirect(redirect::Policy::none())
             .no_proxy()
