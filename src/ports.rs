@@ -53,6 +53,9 @@ pub enum Unembedded {
     /// The embedder failed; another try may succeed.
     #[error("the embedding model failed")]
     Failed(#[source] Cause),
+    /// A deadline passed: the machine is overloaded, or the embedder hangs.
+    #[error("the embedding model did not answer in time")]
+    Late,
 }
 
 /// What a chat model wrote, whole.

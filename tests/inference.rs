@@ -7,8 +7,7 @@ use saseo::adapters::inference::openai::{OpenAiChat, OpenAiEmbedder, OpenAiEmbed
 use saseo::adapters::inference::{Deadlines, Prefixes};
 use saseo::domain::embedding::Purpose;
 use saseo::ports::{
-    ChatModel as _, Embedder as _, Ended, Message, Role, Sampling, Unembedded, Unwritten,
-    Written,
+    ChatModel as _, Embedder as _, Ended, Message, Role, Sampling, Unwritten, Written,
 };
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -279,7 +278,8 @@ mod an_endpoint {
 
         for expected in ["(loading)", "broke off"] {
             let failed = embedder.embed(Purpose::Question, &texts).await;
-            let Unembedded::Failed(cause) = failed.unwrap_err();
+            let failed = failed.unwrap_err();
+            let cause = std::error::Error::source(&failed).unwrap();
             assert!(cause.to_string().contains(expected), "{cause}");
         }
     }
@@ -296,6 +296,7 @@ mod the_starter_models {
     use saseo::adapters::inference::chat::{ChatSettings, LocalChat, Weights};
     use saseo::domain::document::Digest;
     use saseo::domain::embedding::Embedding;
+    use saseo::ports::Unembedded;
     use tokio::sync::OnceCell;
 
     use super::*;
@@ -336,18 +337,31 @@ mod the_starter_models {
 
     async fn bert() -> &'static Bert {
         static BERT: OnceCell<Bert> = OnceCell::const_new();
-        let open = async || {
-            let settings = BertSettings {
-                name: "e5".to_owned(),
-                digest: Digest::of(b"e5"),
-                weights: model("multilingual-e5-small/model.safetensors"),
-                tokenizer: model("multilingual-e5-small/tokenizer.json"),
-                prefixes: Prefixes::e5(),
-                threads: 0,
-            };
-            Bert::open(settings).await.unwrap()
-        };
-        BERT.get_or_init(open).await
+        BERT.get_or_init(async || Bert::open(bert_settings()).await.unwrap())
+            .await
+    }
+
+    fn bert_settings() -> BertSettings {
+        BertSettings {
+            name: "e5".to_owned(),
+            digest: Digest::of(b"e5"),
+            weights: model("multilingual-e5-small/model.safetensors"),
+            tokenizer: model("multilingual-e5-small/tokenizer.json"),
+            prefixes: Prefixes::e5(),
+            threads: 0,
+            deadline: Duration::from_secs(180),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_embedder_that_misses_its_deadline_says_so() {
+        let hurried = Bert::open(BertSettings {
+            deadline: Duration::from_millis(5),
+            ..bert_settings()
+        });
+        let texts = vec!["word ".repeat(200); 32];
+        let late = hurried.await.unwrap().embed(Purpose::Passage, &texts).await;
+        assert!(matches!(late, Err(Unembedded::Late)), "{late:?}");
     }
 
     async fn written(chat: &LocalChat, question: &str, sampling: Sampling) -> Written {

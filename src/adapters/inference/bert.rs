@@ -7,11 +7,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokenizers::Tokenizer;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::chat::Unloaded;
 use super::encoder::Encoder;
@@ -34,12 +36,15 @@ pub struct BertSettings {
     pub prefixes: Prefixes,
     /// At most so many; 0 for as many as there are cores.
     pub threads: usize,
+    /// For one batch, its wait for the batches before it included.
+    pub deadline: Duration,
 }
 
 /// The embedder. Clones of its insides are shared with the threads that work.
 pub struct Bert {
     fingerprint: Fingerprint,
     model: Arc<Model>,
+    deadline: Duration,
     /// One batch at a time: a second one would only slow the first.
     turn: Arc<Semaphore>,
 }
@@ -57,6 +62,7 @@ impl Bert {
             Self::RECIPE,
             &settings.prefixes,
         );
+        let deadline = settings.deadline;
         let read = tokio::task::spawn_blocking(move || Model::read(settings));
         let model = read
             .await
@@ -64,6 +70,7 @@ impl Bert {
         Ok(Self {
             fingerprint,
             model: Arc::new(model),
+            deadline,
             turn: Arc::new(Semaphore::new(1)),
         })
     }
@@ -89,6 +96,19 @@ impl Embedder for Bert {
     }
 
     async fn embed(
+        &self,
+        purpose: Purpose,
+        texts: &[String],
+    ) -> Result<Vec<Embedding>, Unembedded> {
+        // Giving up drops the work, and with it what says that it is wanted.
+        timeout(self.deadline, self.embed_in_turn(purpose, texts))
+            .await
+            .unwrap_or(Err(Unembedded::Late))
+    }
+}
+
+impl Bert {
+    async fn embed_in_turn(
         &self,
         purpose: Purpose,
         texts: &[String],

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::domain::document::Digest;
 use crate::domain::embedding::Fingerprint;
@@ -88,6 +89,11 @@ pub enum Trouble {
         "the disk has {free} MiB left, saseo wants {wanted} MiB before it writes; make room"
     )]
     DiskFull { free: u64, wanted: u64 },
+    #[error(
+        "the library did not answer within {} seconds; see what else this machine is doing, or its disk",
+        patience.as_secs()
+    )]
+    Late { patience: Duration },
     #[error("the store was stopped in the middle of its work; start saseo again")]
     Stopped,
 }

@@ -29,10 +29,12 @@ mod ledger;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::task;
+use tokio::time::timeout;
 
 pub use compact::Compacted;
 pub use failure::Trouble;
@@ -56,6 +58,9 @@ use crate::ports::{Cause, Clock, Library, Order, Query, Uncommitted, Unread};
 const DOCUMENTS: &str = "documents";
 const INDEX: &str = "index";
 const STATE: &str = "state";
+
+/// The longest that a search may take. A hundred thousand chunks take some twenty milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The library in a data folder. Clones are the same library.
 #[derive(Clone)]
@@ -249,9 +254,11 @@ impl Library for Stacks {
         let now = self.core.now();
         now.ready(self.core.fingerprint.as_ref())?;
         let (query, scope) = (query.clone(), scope.clone());
-        task::spawn_blocking(move || search::search(&now, &query, &scope))
-            .await
-            .map_err(|error| Unread::Failed(Cause::from(error)))?
+        let work = task::spawn_blocking(move || search::search(&now, &query, &scope));
+        match timeout(PATIENCE, work).await {
+            Ok(done) => done.map_err(|error| Unread::Failed(Cause::from(error)))?,
+            Err(_) => Err(Trouble::Late { patience: PATIENCE }.into()),
+        }
     }
 
     async fn cards(&self, scope: &Scope) -> Result<Vec<Card>, Unread> {

@@ -35,8 +35,8 @@ pub(super) async fn embedder(verified: &Verified) -> anyhow::Result<Arc<dyn Embe
     }
 }
 
-/// For one batch at an endpoint.
-const EMBEDDING_DEADLINE: Duration = Duration::from_secs(60);
+/// For one batch, here or at an endpoint: two slow cores that others keep busy need a minute.
+const EMBEDDING_DEADLINE: Duration = Duration::from_secs(180);
 
 fn prefixes(spec: &EmbeddingSpec) -> Prefixes {
     Prefixes {
@@ -146,6 +146,7 @@ mod local {
             tokenizer: path("tokenizer.json")?,
             prefixes: prefixes(spec),
             threads: 0,
+            deadline: EMBEDDING_DEADLINE,
         };
         Ok(Arc::new(Bert::open(settings).await?))
     }
