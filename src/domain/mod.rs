@@ -19,3 +19,6 @@ pub mod grounding;
 pub mod answer;
 pub mod receipt;
 pub mod render;
+pub mod event;
+pub mod queue;
+pub mod page;
