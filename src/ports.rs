@@ -9,8 +9,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use crate::domain::chunk::Chunk;
-use crate::domain::document::{Card, Digest, Document, Shelfmark};
+use crate::domain::document::{Card, CollectionName, Digest, Document, Shelfmark};
 use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
+use crate::domain::event::{Event, EventKey};
+use crate::domain::page::Page;
 use crate::domain::passage::{Found, Passage, Scope};
 use crate::domain::revision::{Entry, Revision};
 
@@ -108,12 +110,155 @@ pub enum Unwritten {
 
 /// Shows a person how their answer comes along. What it shows is grounded: a draft never
 /// gets here.
-pub trait Messenger: Send + Sync {
+pub trait Audience: Send + Sync {
     /// The passages that were found, best first, before anything is written.
     fn sources(&self, passages: &[Passage]);
     /// The next sentence that stands. The final form, which may leave it out, follows.
     fn sentence(&self, text: &str);
 }
+
+/// Takes events in. A messenger's adapter hands over what it heard and may acknowledge it when
+/// this returns.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Keeps `event`, durably, and sees to it that it is answered once.
+    async fn hand_over(&self, event: Event) -> Result<Accepted, Unrecorded>;
+}
+
+/// Whether an event was new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is kept, and will be answered.
+    New,
+    /// It was heard before; nothing more needs to be done.
+    Known,
+}
+
+/// Events on their way from heard to answered. Durable when a method returns.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Keeps a new event.
+    async fn accept(&self, event: &Event) -> Result<Accepted, Unrecorded>;
+    /// Keeps the ids of the posts that answer the event so far, in order.
+    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded>;
+    /// The event is done: it has its one visible answer.
+    async fn close(&self, key: &EventKey, closed: &Closed) -> Result<(), Unrecorded>;
+    /// Events that are not done, oldest first, with the posts they have so far.
+    async fn open(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded>;
+    /// What was kept of the event with this short key for whoever presses a button under its
+    /// answer.
+    async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded>;
+    /// Receipts of the conversation that `event` goes on with, oldest first, at most `most`.
+    async fn conversation(&self, event: &Event, most: usize)
+    -> Result<Vec<String>, Unrecorded>;
+    /// Forgets events that were closed before `before`: by then no platform repeats them.
+    async fn forget(&self, before: DateTime<Utc>) -> Result<usize, Unrecorded>;
+    /// Keeps a word of an adapter's own, such as how far it has listened.
+    async fn mark(&self, name: &str, value: &str) -> Result<(), Unrecorded>;
+    /// The words that were kept under names that begin with `prefix`.
+    async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded>;
+}
+
+/// How an event ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The receipt of the answer, if it was a question and was answered or declined.
+    pub receipt: Option<String>,
+    /// Why there is no answer, in a few words without anything private.
+    pub failure: Option<String>,
+    /// Whether a button under the answer wants the event once more.
+    pub wanted: bool,
+}
+
+/// Shows replies on a platform.
+#[async_trait]
+pub trait Messenger: Send + Sync {
+    /// `page` in as many posts as the platform's limits ask for.
+    fn parts(&self, page: Page) -> Vec<Page>;
+    /// Makes post number `part` of the reply to `event`, and gives back its id. The same event
+    /// and part make one post, however often this is called, also after a crash.
+    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent>;
+    /// Puts `page` in the place of a post.
+    async fn edit(
+        &self,
+        event: &Event,
+        post: &str,
+        page: &Page,
+        pace: Pace,
+    ) -> Result<(), Unsent>;
+    /// Takes a post of ours away; one that is gone already is no failure.
+    async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent>;
+    /// Shows for some seconds that somebody is at work.
+    async fn typing(&self, event: &Event);
+    /// The bytes of a file that was handed in, at most `longest`.
+    async fn download(
+        &self,
+        event: &Event,
+        url: &str,
+        longest: usize,
+    ) -> Result<Vec<u8>, Unsent>;
+}
+
+/// Whether an edit may be left out when the platform is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// The next one will say as much.
+    May,
+    /// It is the last one.
+    Must,
+}
+
+/// Why something was not shown.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsent {
+    /// The platform does not allow it, and will not: a permission is missing, the channel or
+    /// the post is gone.
+    #[error("the platform refused it: {0}")]
+    Refused(String),
+    /// The platform could not be reached, or was busy, for as long as we waited.
+    #[error("the platform could not be reached in time")]
+    Unreachable(#[source] Cause),
+    /// Left out, as it was not urgent.
+    #[error("left out for now")]
+    Paced,
+}
+
+/// Turns what people hand in into documents.
+#[async_trait]
+pub trait Acquirer: Send + Sync {
+    /// The page at `url`.
+    async fn page(
+        &self,
+        url: &str,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired>;
+    /// The document in `bytes`, whose name and declared type tell the format. `uri` is where it
+    /// will stand.
+    async fn file(
+        &self,
+        file: Handed<'_>,
+        uri: &str,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired>;
+}
+
+/// A file as it was handed in.
+#[derive(Clone, Copy, Debug)]
+pub struct Handed<'a> {
+    /// Its end tells the format.
+    pub name: &'a str,
+    /// As the platform declared it.
+    pub content_type: Option<&'a str>,
+    /// What is in it.
+    pub bytes: &'a [u8],
+}
+
+/// Why something did not become a document, in words for whoever handed it in.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unacquired(pub String);
 
 /// A document with its chunks and their embeddings, ready for the shelf.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use crate::domain::prompt::Misprint;
 use crate::domain::question::{QuestionText, Turn, standalone};
 use crate::domain::reading::{self, Kind, Line};
 use crate::domain::receipt::{Consulted, Millis, Receipt};
-use crate::ports::{Messenger, Query, Unembedded, Unread, Unrecorded, Unwritten};
+use crate::ports::{Audience, Query, Unembedded, Unread, Unrecorded, Unwritten};
 
 /// A question with where it was asked.
 #[derive(Clone, Debug)]
@@ -46,9 +46,9 @@ pub enum Unanswered {
 pub async fn answer(
     desk: &Desk,
     asked: &Asked,
-    messenger: &dyn Messenger,
+    audience: &dyn Audience,
 ) -> Result<Receipt, Unanswered> {
-    let receipt = compose(desk, asked, messenger).await?;
+    let receipt = compose(desk, asked, audience).await?;
     let bytes = serde_json::to_vec(&receipt).map_err(|e| Unrecorded(e.into()))?;
     desk.ledger.record(&receipt.id, &bytes).await?;
     Ok(receipt)
@@ -58,12 +58,12 @@ pub async fn answer(
 pub async fn compose(
     desk: &Desk,
     asked: &Asked,
-    messenger: &dyn Messenger,
+    audience: &dyn Audience,
 ) -> Result<Receipt, Unanswered> {
     let watch = Watch::start(desk);
     let search = standalone(asked.question.as_str(), &asked.said);
     let (meaning, found) = look_up(desk, &search, &asked.scope).await?;
-    messenger.sources(&found.passages);
+    audience.sources(&found.passages);
     let mut receipt = open_receipt(desk, asked, &found, evidence::confidence(&search, &found));
     receipt.millis.sources = watch.millis();
     if let Some(evidence) = Evidence::gather(&search, &found, desk.rules.floor) {
@@ -75,7 +75,7 @@ pub async fn compose(
             let meaning = embed_one(desk, Purpose::Question, own).await?;
             read(desk, own, &meaning, (&evidence, &found.terms)).await?
         };
-        let hearing = Hearing::new(&reading, messenger, &watch);
+        let hearing = Hearing::new(&reading, audience, &watch);
         let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
         receipt.draft = draft;
         receipt.millis.first_token = hearing.first_words();

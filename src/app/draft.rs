@@ -18,12 +18,12 @@ use crate::domain::prompt::{Message, Misprint, Slots, SourceSlot, Template, defu
 use crate::domain::reading;
 use crate::domain::receipt::{DraftRecord, Ended, PromptIdentity};
 use crate::domain::sentence;
-use crate::ports::{Messenger, Unembedded, Written};
+use crate::ports::{Audience, Unembedded, Written};
 
 /// What a draft is heard with.
 pub(super) struct Hearing<'a> {
     reading: &'a Reading,
-    messenger: &'a dyn Messenger,
+    audience: &'a dyn Audience,
     watch: &'a Watch<'a>,
     /// Milliseconds until the first words that stand; 0 before them.
     first_words: AtomicU64,
@@ -32,12 +32,12 @@ pub(super) struct Hearing<'a> {
 impl<'a> Hearing<'a> {
     pub(super) fn new(
         reading: &'a Reading,
-        messenger: &'a dyn Messenger,
+        audience: &'a dyn Audience,
         watch: &'a Watch<'a>,
     ) -> Self {
         Self {
             reading,
-            messenger,
+            audience,
             watch,
             first_words: AtomicU64::new(0),
         }
@@ -54,7 +54,7 @@ impl<'a> Hearing<'a> {
                 (first == 0).then_some(now)
             })
             .ok();
-        self.messenger.sentence(sentence);
+        self.audience.sentence(sentence);
     }
 }
 

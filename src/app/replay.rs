@@ -5,7 +5,7 @@ use super::desk::Desk;
 use crate::domain::answer::Outcome;
 use crate::domain::passage::{Passage, Scope};
 use crate::domain::receipt::Receipt;
-use crate::ports::{Ledger, Messenger, Unrecorded};
+use crate::ports::{Audience, Ledger, Unrecorded};
 
 /// What a replay found.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +80,7 @@ fn changed(desk: &Desk, kept: &Receipt) -> Option<&'static str> {
 /// Shows nobody anything.
 pub struct Silent;
 
-impl Messenger for Silent {
+impl Audience for Silent {
     fn sources(&self, _passages: &[Passage]) {}
     fn sentence(&self, _text: &str) {}
 }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::domain::passage::Passage;
 use crate::domain::render::Words;
-use crate::ports::Messenger;
+use crate::ports::Audience;
 
 /// A line of the result.
 pub fn say(text: &str) {
@@ -115,7 +115,7 @@ impl Preview {
     }
 }
 
-impl Messenger for Preview {
+impl Audience for Preview {
     fn sources(&self, passages: &[Passage]) {
         const SHOWN: usize = 3;
         let mut titles: Vec<&str> = Vec::new();

@@ -37,14 +37,14 @@ impl<T> FairQueue<T> {
         self.length == 0
     }
 
-    /// Puts `item` behind what `person` waits for already. Gives back how many items come
+    /// Puts `newcomer` behind what `person` waits for already. Gives back how many items come
     /// before it if nobody else asks meanwhile.
-    pub fn push(&mut self, person: &str, item: T) -> Result<usize, Full<T>> {
+    pub fn push(&mut self, person: &str, newcomer: T) -> Result<usize, Full<T>> {
         if self.length >= self.most {
-            return Err(Full(item));
+            return Err(Full(newcomer));
         }
         let own = self.waiting.entry(person.to_owned()).or_default();
-        own.push_back(item);
+        own.push_back(newcomer);
         let round = own.len();
         if round == 1 {
             self.turns.push_back(person.to_owned());
@@ -72,14 +72,14 @@ impl<T> FairQueue<T> {
     pub fn pop(&mut self) -> Option<T> {
         let person = self.turns.pop_front()?;
         let own = self.waiting.get_mut(&person)?;
-        let item = own.pop_front();
+        let next = own.pop_front();
         if own.is_empty() {
             self.waiting.remove(&person);
         } else {
             self.turns.push_back(person);
         }
-        self.length -= usize::from(item.is_some());
-        item
+        self.length -= usize::from(next.is_some());
+        next
     }
 
     /// Takes out the items that `unwanted` names, in no particular order.

@@ -16,7 +16,7 @@ use saseo::domain::prompt::Template;
 use saseo::domain::question::{QuestionText, Turn};
 use saseo::domain::reading::Limits;
 use saseo::domain::receipt::{Receipt, Sampling};
-use saseo::ports::{Embedder, Messenger};
+use saseo::ports::{Audience, Embedder};
 
 use super::embedder::WordHashes;
 use super::script::Script;
@@ -103,7 +103,7 @@ struct Notebook {
     seen: Mutex<Seen>,
 }
 
-impl Messenger for Notebook {
+impl Audience for Notebook {
     fn sources(&self, passages: &[Passage]) {
         self.seen.lock().unwrap().titles = passages
             .iter()
