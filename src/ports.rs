@@ -144,7 +144,7 @@ pub trait Inbox: Send + Sync {
     /// The event is done: it has its one visible answer.
     async fn close(&self, key: &EventKey, closed: &Closed) -> Result<(), Unrecorded>;
     /// Events that are not done, oldest first, with the posts they have so far.
-    async fn open(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded>;
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded>;
     /// What was kept of the event with this short key for whoever presses a button under its
     /// answer.
     async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded>;

@@ -9,6 +9,7 @@
 mod support;
 
 mod ask;
+mod inbox;
 mod inference;
 mod kill;
 #[cfg(feature = "mistralrs")]

@@ -64,6 +64,7 @@ impl Room {
             library,
             ledger,
             mut notes,
+            inbox: _,
         } = opened;
         if let Standing::Behind(_) = library.standing() {
             notes.extend(library.catch_up(tools(&embedder)).await.unwrap());

@@ -43,7 +43,12 @@ impl EventKey {
     /// A short name without anything private in it: for logs, and for a person who reports a
     /// failure.
     pub fn short(&self) -> String {
-        let digest = Digest::of(self.0.as_bytes()).to_string();
+        Self::short_of(&self.0)
+    }
+
+    /// The short name of the key that is written like this.
+    pub fn short_of(key: &str) -> String {
+        let digest = Digest::of(key.as_bytes()).to_string();
         digest.chars().take(Self::SHORT).collect()
     }
 

@@ -12,6 +12,7 @@ use sled::transaction::{ConflictableTransactionError, TransactionError, Transact
 use sled::{Db, Tree};
 
 use super::failure::Trouble;
+use super::inbox::Mailbox;
 use super::lock::FolderLock;
 use super::{STATE, blocking, disk, rows, vault};
 use crate::domain::document::Digest;
@@ -36,33 +37,6 @@ struct Shelf {
 }
 
 impl Receipts {
-    pub(super) fn open(
-        folder: &Path,
-        lock: Arc<FolderLock>,
-        notes: &mut Vec<String>,
-    ) -> Result<Self, Trouble> {
-        vault::settle(folder)?;
-        let mut db = opened(folder, notes)?;
-        if rewriting(folder).exists() {
-            drop(db);
-            notes.extend(rewritten(folder).err().map(|trouble| {
-                format!("receipts that were forgotten are still in {STATE}: {trouble}")
-            }));
-            vault::settle(folder)?;
-            db = opened(folder, notes)?;
-        }
-        Ok(Self {
-            shelf: Arc::new(Shelf {
-                receipts: db.open_tree("receipts")?,
-                order: db.open_tree("receipt-order")?,
-                recording: Mutex::new(()),
-                folder: folder.to_owned(),
-                db,
-                _lock: lock,
-            }),
-        })
-    }
-
     /// Removes every receipt that names one of `documents`: what was quoted from a text is as
     /// private as the text. They cannot be read from here on, and their bytes leave the disk at
     /// the next opening. Gives back how many they were.
@@ -146,6 +120,37 @@ impl Shelf {
         }
         Ok(gone)
     }
+}
+
+/// Opens the state folder with all that lies in it.
+pub(super) fn open(
+    folder: &Path,
+    lock: &Arc<FolderLock>,
+    notes: &mut Vec<String>,
+) -> Result<(Receipts, Mailbox), Trouble> {
+    vault::settle(folder)?;
+    let mut db = opened(folder, notes)?;
+    if rewriting(folder).exists() {
+        drop(db);
+        notes.extend(rewritten(folder).err().map(|trouble| {
+            format!("receipts that were forgotten are still in {STATE}: {trouble}")
+        }));
+        vault::settle(folder)?;
+        db = opened(folder, notes)?;
+    }
+    let inbox = Mailbox::open(&db, Arc::clone(lock))?;
+    let shelf = Shelf {
+        receipts: db.open_tree("receipts")?,
+        order: db.open_tree("receipt-order")?,
+        recording: Mutex::new(()),
+        folder: folder.to_owned(),
+        db,
+        _lock: Arc::clone(lock),
+    };
+    let receipts = Receipts {
+        shelf: Arc::new(shelf),
+    };
+    Ok((receipts, inbox))
 }
 
 fn opened(folder: &Path, notes: &mut Vec<String>) -> Result<Db, Trouble> {

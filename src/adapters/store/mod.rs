@@ -17,6 +17,7 @@ mod rows;
 mod quantised;
 mod segment;
 mod vault;
+mod inbox;
 mod index;
 mod snapshot;
 mod search;
@@ -38,6 +39,7 @@ use tokio::time::timeout;
 
 pub use compact::Compacted;
 pub use failure::Trouble;
+pub use inbox::Mailbox;
 pub use indexing::{Cut, Progress, Tools};
 pub use ledger::Receipts;
 pub use snapshot::Standing;
@@ -69,10 +71,39 @@ pub struct Stacks {
     writer: Arc<Mutex<Writer>>,
 }
 
+/// A data folder that this process holds, with what needs no library and no model: the
+/// messengers are listened to while those are still being opened.
+pub struct State {
+    pub ledger: Receipts,
+    pub inbox: Mailbox,
+    /// What happened on the way that a person should know, in sentences.
+    pub notes: Vec<String>,
+    folder: PathBuf,
+    lock: Arc<FolderLock>,
+}
+
+impl State {
+    /// Takes the data folder, and makes it where there is none.
+    pub fn open(folder: &Path) -> Result<Self, Trouble> {
+        disk::make_folder(folder)?;
+        let lock = Arc::new(FolderLock::take(folder)?);
+        let mut notes = Vec::new();
+        let (ledger, inbox) = ledger::open(&folder.join(STATE), &lock, &mut notes)?;
+        Ok(Self {
+            ledger,
+            inbox,
+            notes,
+            folder: folder.to_owned(),
+            lock,
+        })
+    }
+}
+
 /// An open data folder.
 pub struct Opened {
     pub library: Stacks,
     pub ledger: Receipts,
+    pub inbox: Mailbox,
     /// What happened on the way that a person should know, in sentences.
     pub notes: Vec<String>,
 }
@@ -119,9 +150,23 @@ impl Stacks {
         fingerprint: Option<Fingerprint>,
         clock: Arc<dyn Clock>,
     ) -> Result<Opened, Trouble> {
-        disk::make_folder(folder)?;
-        let lock = Arc::new(FolderLock::take(folder)?);
-        let mut notes = Vec::new();
+        Self::open_within(State::open(folder)?, fingerprint, clock)
+    }
+
+    /// As [`Stacks::open`], in a data folder that is held already.
+    pub fn open_within(
+        state: State,
+        fingerprint: Option<Fingerprint>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Opened, Trouble> {
+        let State {
+            ledger,
+            inbox,
+            mut notes,
+            folder,
+            lock,
+        } = state;
+        let folder = folder.as_path();
         let (register, lines, torn) = Register::open(folder)?;
         notes.extend(torn);
         let (snapshot, places) = snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
@@ -132,14 +177,14 @@ impl Stacks {
                 fingerprint,
                 clock,
                 now: RwLock::new(Arc::new(snapshot)),
-                _lock: Arc::clone(&lock),
+                _lock: lock,
             }),
             writer: Arc::new(Mutex::new(Writer { register, places })),
         };
-        let ledger = Receipts::open(&folder.join(STATE), lock, &mut notes)?;
         Ok(Opened {
             library,
             ledger,
+            inbox,
             notes,
         })
     }

@@ -1,0 +1,326 @@
+//! Events on their way, in the state folder: kept before they are acknowledged, and until every
+//! one has its answer.
+//!
+//! A closed event keeps what is needed to know it again and to follow a conversation; its words
+//! go, unless a button under its answer may want them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sled::{Db, Tree};
+
+use super::blocking;
+use super::failure::Trouble;
+use super::lock::FolderLock;
+use crate::domain::event::{Event, EventKey, Place, PlaceKind};
+use crate::ports::{Accepted, Closed, Inbox, Unrecorded};
+
+/// The inbox of a data folder. Clones are the same inbox.
+#[derive(Clone)]
+pub struct Mailbox {
+    shelf: Arc<Shelf>,
+}
+
+struct Shelf {
+    db: Db,
+    /// [`Row`]s by event key.
+    events: Tree,
+    /// Event keys by their short form.
+    shorts: Tree,
+    /// Event keys by place and post.
+    posts: Tree,
+    /// Receipts by place and time, where a place is one conversation.
+    said: Tree,
+    /// Words of the adapters' own.
+    marks: Tree,
+    written: AtomicU64,
+    flushed: Mutex<u64>,
+    // Last, so that sled is closed before another process may come in.
+    _lock: Arc<FolderLock>,
+}
+
+/// An event as it lies in sled.
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    /// Gone once it is closed and nobody will want it again.
+    event: Option<Event>,
+    place: Place,
+    replies_to: Option<String>,
+    accepted: u64,
+    posts: Vec<String>,
+    closed: Option<DateTime<Utc>>,
+    receipt: Option<String>,
+    failure: Option<String>,
+}
+
+impl Mailbox {
+    pub(super) fn open(db: &Db, lock: Arc<FolderLock>) -> Result<Self, Trouble> {
+        let shelf = Shelf {
+            events: db.open_tree("inbox")?,
+            shorts: db.open_tree("inbox-shorts")?,
+            posts: db.open_tree("inbox-posts")?,
+            said: db.open_tree("inbox-said")?,
+            marks: db.open_tree("inbox-marks")?,
+            written: AtomicU64::new(0),
+            flushed: Mutex::new(0),
+            db: db.clone(),
+            _lock: lock,
+        };
+        Ok(Self {
+            shelf: Arc::new(shelf),
+        })
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Shelf) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Unrecorded> {
+        let ours = Arc::clone(&self.shelf);
+        let done = blocking(move || work(&ours)).await;
+        done.map_err(|trouble| Unrecorded(trouble.into()))
+    }
+}
+
+impl Shelf {
+    /// Makes durable what was written before the call. Many at once share one flush: a flood
+    /// of events would otherwise wait for the disk one by one.
+    fn flush(&self) -> Result<(), Trouble> {
+        let mine = self.written.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut flushed = self.flushed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *flushed < mine {
+            let all = self.written.load(Ordering::SeqCst);
+            self.db.flush()?;
+            *flushed = all;
+        }
+        Ok(())
+    }
+
+    fn accept(&self, event: Event) -> Result<Accepted, Trouble> {
+        let key = event.key.clone();
+        let row = Row {
+            place: event.place.clone(),
+            replies_to: event.replies_to.clone(),
+            accepted: self.db.generate_id()?,
+            posts: Vec::new(),
+            closed: None,
+            receipt: None,
+            failure: None,
+            event: Some(event),
+        };
+        self.shorts.insert(key.short(), key.as_str())?;
+        let kept =
+            self.events
+                .compare_and_swap(key.as_str(), None::<&[u8]>, Some(bytes(&row)?))?;
+        // Also when it is known: whoever delivered it twice may acknowledge the second alone.
+        self.flush()?;
+        Ok(match kept {
+            Ok(()) => Accepted::New,
+            Err(_) => Accepted::Known,
+        })
+    }
+
+    fn row(&self, key: &[u8]) -> Result<Option<Row>, Trouble> {
+        let found = self.events.get(key)?;
+        found.map(|bytes| read(&bytes)).transpose()
+    }
+
+    /// The row as it is after the change; `None` if there is no such event.
+    fn change(
+        &self,
+        key: &EventKey,
+        change: impl FnOnce(&mut Row),
+    ) -> Result<Option<Row>, Trouble> {
+        let Some(mut row) = self.row(key.as_str().as_bytes())? else {
+            return Ok(None);
+        };
+        change(&mut row);
+        self.events.insert(key.as_str(), bytes(&row)?)?;
+        Ok(Some(row))
+    }
+
+    fn posted(&self, key: &EventKey, posts: Vec<String>) -> Result<(), Trouble> {
+        if let Some(row) = self.change(key, |row| row.posts = posts)? {
+            for post in &row.posts {
+                self.posts.insert(at_post(&row.place, post), key.as_str())?;
+            }
+        }
+        self.flush()
+    }
+
+    fn close(&self, key: &EventKey, closed: Closed) -> Result<(), Trouble> {
+        let row = self.change(key, |row| {
+            row.closed = Some(closed.at);
+            row.receipt = closed.receipt;
+            row.failure = closed.failure;
+            if !closed.wanted {
+                row.event = None;
+            }
+        })?;
+        if let Some(row) = row
+            && let Some(receipt) = &row.receipt
+            && row.place.kind != PlaceKind::Channel
+        {
+            let mut place = of_place(&row.place);
+            place.extend(row.accepted.to_be_bytes());
+            self.said.insert(place, receipt.as_str())?;
+        }
+        self.flush()
+    }
+
+    fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Trouble> {
+        let mut open = Vec::new();
+        for row in &self.events {
+            let row: Row = read(&row?.1)?;
+            if let (None, Some(event)) = (row.closed, row.event) {
+                open.push((row.accepted, event, row.posts));
+            }
+        }
+        open.sort_by_key(|(accepted, ..)| *accepted);
+        Ok(open
+            .into_iter()
+            .map(|(_, event, posts)| (event, posts))
+            .collect())
+    }
+
+    fn shown(&self, short: &str) -> Result<Option<Event>, Trouble> {
+        let Some(key) = self.shorts.get(short)? else {
+            return Ok(None);
+        };
+        Ok(self.row(&key)?.and_then(|row| row.event))
+    }
+
+    fn conversation(&self, event: &Event, most: usize) -> Result<Vec<String>, Trouble> {
+        let mut receipts = Vec::new();
+        let mut post = event.replies_to.clone();
+        while let (Some(id), true) = (&post, receipts.len() < most) {
+            let Some(key) = self.posts.get(at_post(&event.place, id))? else {
+                break;
+            };
+            let Some(row) = self.row(&key)? else { break };
+            receipts.extend(row.receipt);
+            post = row.replies_to;
+        }
+        if receipts.is_empty() && event.place.kind != PlaceKind::Channel {
+            for row in self
+                .said
+                .scan_prefix(of_place(&event.place))
+                .rev()
+                .take(most)
+            {
+                receipts.push(String::from_utf8_lossy(&row?.1).into_owned());
+            }
+        }
+        receipts.reverse();
+        Ok(receipts)
+    }
+
+    fn forget(&self, before: DateTime<Utc>) -> Result<usize, Trouble> {
+        let mut gone = 0;
+        for found in &self.events {
+            let (key, row) = found?;
+            let row: Row = read(&row)?;
+            if row.closed.is_none_or(|closed| closed >= before) {
+                continue;
+            }
+            for post in &row.posts {
+                self.posts.remove(at_post(&row.place, post))?;
+            }
+            let mut place = of_place(&row.place);
+            place.extend(row.accepted.to_be_bytes());
+            self.said.remove(place)?;
+            let short = EventKey::short_of(&String::from_utf8_lossy(&key));
+            self.shorts.remove(short)?;
+            self.events.remove(key)?;
+            gone += 1;
+        }
+        self.flush()?;
+        Ok(gone)
+    }
+}
+
+fn bytes(row: &Row) -> Result<Vec<u8>, Trouble> {
+    serde_json::to_vec(row).map_err(|_| UNREADABLE)
+}
+
+fn read(bytes: &[u8]) -> Result<Row, Trouble> {
+    serde_json::from_slice(bytes).map_err(|_| UNREADABLE)
+}
+
+const UNREADABLE: Trouble = Trouble::Inconsistent("an event in the inbox cannot be read");
+
+/// Platform, server and channel: a channel's id is unique only within its server.
+fn of_place(place: &Place) -> Vec<u8> {
+    let server = place.server.as_deref().unwrap_or_default();
+    format!("{}\0{server}\0{}\0", place.platform.as_str(), place.channel).into_bytes()
+}
+
+fn at_post(place: &Place, post: &str) -> Vec<u8> {
+    let mut key = of_place(place);
+    key.extend(post.as_bytes());
+    key
+}
+
+#[async_trait]
+impl Inbox for Mailbox {
+    async fn accept(&self, event: &Event) -> Result<Accepted, Unrecorded> {
+        let event = event.clone();
+        self.with(move |shelf| shelf.accept(event)).await
+    }
+
+    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded> {
+        let (key, posts) = (key.clone(), posts.to_vec());
+        self.with(move |shelf| shelf.posted(&key, posts)).await
+    }
+
+    async fn close(&self, key: &EventKey, closed: &Closed) -> Result<(), Unrecorded> {
+        let (key, closed) = (key.clone(), closed.clone());
+        self.with(move |shelf| shelf.close(&key, closed)).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded> {
+        self.with(Shelf::unfinished).await
+    }
+
+    async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded> {
+        let short = short.to_owned();
+        self.with(move |shelf| shelf.shown(&short)).await
+    }
+
+    async fn conversation(
+        &self,
+        event: &Event,
+        most: usize,
+    ) -> Result<Vec<String>, Unrecorded> {
+        let event = event.clone();
+        self.with(move |shelf| shelf.conversation(&event, most))
+            .await
+    }
+
+    async fn forget(&self, before: DateTime<Utc>) -> Result<usize, Unrecorded> {
+        self.with(move |shelf| shelf.forget(before)).await
+    }
+
+    async fn mark(&self, name: &str, value: &str) -> Result<(), Unrecorded> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.with(move |shelf| {
+            shelf.marks.insert(name, value.as_bytes())?;
+            shelf.flush()
+        })
+        .await
+    }
+
+    async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded> {
+        let prefix = prefix.to_owned();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.with(move |shelf| {
+            let rows = shelf.marks.scan_prefix(prefix);
+            rows.map(|row| row.map(|(name, value)| (text(&name), text(&value))))
+                .collect::<Result<_, _>>()
+                .map_err(Trouble::from)
+        })
+        .await
+    }
+}
