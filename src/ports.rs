@@ -148,6 +148,8 @@ pub trait Inbox: Send + Sync {
     /// What was kept of the event with this short key for whoever presses a button under its
     /// answer.
     async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded>;
+    /// No button will want the event any more.
+    async fn settled(&self, key: &EventKey) -> Result<(), Unrecorded>;
     /// Receipts of the conversation that `event` goes on with, oldest first, at most `most`.
     async fn conversation(&self, event: &Event, most: usize)
     -> Result<Vec<String>, Unrecorded>;

@@ -5,3 +5,5 @@ pub mod answer;
 mod draft;
 pub mod replay;
 pub mod ingest;
+pub mod errands;
+pub mod reception;

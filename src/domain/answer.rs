@@ -34,6 +34,17 @@ pub struct Sentence {
     pub text: String,
     /// Position among the citations.
     pub citation: usize,
+    /// Whether it is a block of code, to be shown letter by letter.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub code: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A place in the library that an answer rests on.
@@ -109,6 +120,7 @@ impl Answer {
                 sentences.push(Sentence {
                     text: claim.text.clone(),
                     citation,
+                    code: line.kind == Kind::Code,
                 });
             }
         }

@@ -22,3 +22,5 @@ pub mod render;
 pub mod event;
 pub mod queue;
 pub mod page;
+pub mod notice;
+pub mod reply;

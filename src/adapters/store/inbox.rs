@@ -280,6 +280,15 @@ impl Inbox for Mailbox {
         self.with(move |shelf| shelf.close(&key, closed)).await
     }
 
+    async fn settled(&self, key: &EventKey) -> Result<(), Unrecorded> {
+        let key = key.clone();
+        self.with(move |shelf| {
+            shelf.change(&key, |row| row.event = None)?;
+            shelf.flush()
+        })
+        .await
+    }
+
     async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded> {
         self.with(Shelf::unfinished).await
     }

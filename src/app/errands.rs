@@ -1,0 +1,424 @@
+//! What people ask of the librarian that is no question: to look at the library, to put
+//! something into it, to press a button.
+
+use std::sync::Arc;
+
+use super::desk::Desk;
+use super::ingest::{self, Shelved};
+use super::replay;
+use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
+use crate::domain::embedding::Purpose;
+use crate::domain::event::{Curators, Event, Material, Press, Wish};
+use crate::domain::language::Language;
+use crate::domain::notice::Notice;
+use crate::domain::page::{Block, Page};
+use crate::domain::passage::Scope;
+use crate::domain::reply;
+use crate::ports::{
+    Acquirer, Cause, Handed, Inbox, Messenger, Order, Query, Unacquired, Unsent,
+};
+
+/// The desk, with what it takes to put documents on the shelf.
+#[derive(Clone)]
+pub struct Counter {
+    pub desk: Desk,
+    pub acquirer: Arc<dyn Acquirer>,
+    /// Where documents go when no collection is named.
+    pub collection: CollectionName,
+    /// The largest file that is taken, in bytes.
+    pub longest: usize,
+    pub curators: Curators,
+}
+
+/// What an errand came to.
+pub(super) struct Done {
+    pub(super) page: Page,
+    /// Whether a button under the page wants the event once more.
+    pub(super) wanted: bool,
+}
+
+impl From<Page> for Done {
+    fn from(page: Page) -> Self {
+        Self {
+            page,
+            wanted: false,
+        }
+    }
+}
+
+/// An errand with everything that it needs.
+pub(super) struct Errand<'a> {
+    pub(super) counter: &'a Counter,
+    pub(super) messenger: &'a dyn Messenger,
+    pub(super) inbox: &'a dyn Inbox,
+    pub(super) event: &'a Event,
+    /// What else a person wants to know under `status`: how many questions wait.
+    pub(super) waiting: usize,
+}
+
+impl Errand<'_> {
+    /// Does what the event wishes. Questions, and what stops them, are not errands.
+    pub(super) async fn run(&self) -> Result<Done, Cause> {
+        match &self.event.wish {
+            Wish::Add {
+                what,
+                title,
+                collection,
+            } => {
+                self.show(what, title.as_deref(), collection.as_deref())
+                    .await
+            },
+            Wish::Remove { uri } => self.remove(uri).await,
+            Wish::List { collection } => self.list(collection.as_deref()).await,
+            Wish::Search { words } => self.search(words).await,
+            Wish::Status => self.status().await,
+            Wish::Log => {
+                let log = self.counter.desk.library.log().await?;
+                Ok(reply::log(&log, self.language()).into())
+            },
+            Wish::Sync { .. } if self.curates() => Ok(self.say(&Notice::NoSources)),
+            Wish::Sync { .. } => Ok(self.say(&Notice::NotACurator)),
+            Wish::Press(press) => self.press(press).await,
+            Wish::Ask { .. } | Wish::Stop => Ok(self.say(&Notice::NothingToStop)),
+        }
+    }
+
+    fn language(&self) -> Language {
+        self.event.speaks()
+    }
+
+    fn say(&self, notice: &Notice<'_>) -> Done {
+        Page::notice(notice.text(self.language())).into()
+    }
+
+    fn curates(&self) -> bool {
+        self.counter.curators.include(&self.event.person)
+    }
+
+    async fn press(&self, press: &Press) -> Result<Done, Cause> {
+        match press {
+            Press::Useful(receipt) | Press::NotUseful(receipt) => {
+                let name = format!("vote/{receipt}/{}", self.event.person.id);
+                let useful = matches!(press, Press::Useful(_));
+                self.inbox
+                    .mark(&name, if useful { "useful" } else { "not useful" })
+                    .await?;
+                Ok(self.say(&Notice::Thanks))
+            },
+            Press::Sources(id) => match replay::receipt(&*self.counter.desk.ledger, id).await {
+                Ok(receipt) => Ok(reply::receipt(&receipt).into()),
+                Err(replay::Unreplayed::NoSuchReceipt(_)) => Ok(self.say(&Notice::NoReceipt)),
+                Err(error) => Err(error.into()),
+            },
+            Press::Add(short) => self.add(short).await,
+            Press::Leave(short) => {
+                if !self.curates() {
+                    return Ok(self.say(&Notice::NotACurator));
+                }
+                let notice = self
+                    .settle(short)
+                    .await?
+                    .map_or(Notice::Settled, |_| Notice::Left);
+                Ok(self.say(&notice))
+            },
+            Press::Stop(_) => Ok(self.say(&Notice::NothingToStop)),
+        }
+    }
+
+    /// The event that a button speaks of, which no other button can speak of after this.
+    async fn settle(&self, short: &str) -> Result<Option<Event>, Cause> {
+        let shown = self.inbox.shown(short).await?;
+        if let Some(event) = &shown {
+            self.inbox.settled(&event.key).await?;
+        }
+        Ok(shown)
+    }
+
+    async fn list(&self, collection: Option<&str>) -> Result<Done, Cause> {
+        let scope = match self.scope(collection) {
+            Ok(scope) => scope,
+            Err(done) => return Ok(done),
+        };
+        let cards = self.counter.desk.library.cards(&scope).await?;
+        Ok(reply::list(&cards, self.language()).into())
+    }
+
+    fn scope(&self, collection: Option<&str>) -> Result<Scope, Done> {
+        let Some(name) = collection else {
+            return Ok(Scope::default());
+        };
+        Ok(Scope {
+            as_of: None,
+            collections: vec![self.collection(Some(name))?],
+        })
+    }
+
+    fn collection(&self, name: Option<&str>) -> Result<CollectionName, Done> {
+        let Some(name) = name else {
+            return Ok(self.counter.collection.clone());
+        };
+        CollectionName::new(name)
+            .map_err(|slip| self.say(&Notice::BadCollection(&slip.to_string())))
+    }
+
+    async fn search(&self, words: &str) -> Result<Done, Cause> {
+        let desk = &self.counter.desk;
+        let embedding = super::answer::embed_one(desk, Purpose::Question, words).await?;
+        let query = Query {
+            text: words.to_owned(),
+            embedding,
+            passages: desk.rules.passages,
+        };
+        let found = desk.library.search(&query, &Scope::default()).await?;
+        Ok(reply::found(&found.passages, self.language()).into())
+    }
+
+    async fn status(&self) -> Result<Done, Cause> {
+        let desk = &self.counter.desk;
+        let documents = desk.library.cards(&Scope::default()).await?.len();
+        let (revision, model) = (desk.library.revision(), desk.chat.identity());
+        let digest: String = model.digest.to_string().chars().take(12).collect();
+        let waiting = self.waiting;
+        let lines = match self.language() {
+            Language::Korean => [
+                format!("서가 {revision} · 문서 {documents}개"),
+                format!("모델 {} · {digest}", model.name),
+                format!("기다리는 질문 {waiting}개"),
+            ],
+            Language::English | Language::Other => [
+                format!("library {revision} · documents: {documents}"),
+                format!("model {} · {digest}", model.name),
+                format!("questions waiting: {waiting}"),
+            ],
+        };
+        Ok(Page {
+            blocks: lines.map(Block::text).to_vec(),
+            buttons: Vec::new(),
+        }
+        .into())
+    }
+
+    async fn remove(&self, uri: &str) -> Result<Done, Cause> {
+        if !self.curates() {
+            return Ok(self.say(&Notice::NotACurator));
+        }
+        let library = &self.counter.desk.library;
+        let cards = library.cards(&Scope::default()).await?;
+        let there: Vec<Card> = cards
+            .into_iter()
+            .filter(|card| card.shelfmark.uri == uri)
+            .collect();
+        if there.is_empty() {
+            return Ok(self.say(&Notice::NoSuchDocument(uri)));
+        }
+        let orders = there
+            .iter()
+            .map(|card| Order::Remove(card.shelfmark.clone()));
+        let revision = library.commit(orders.collect(), &self.by()).await?;
+        let titles: Vec<_> = there.iter().map(|card| card.title.as_str()).collect();
+        let titles = titles.join(", ");
+        Ok(Page::notice(match self.language() {
+            Language::Korean => format!("뺐습니다: {titles} · 서가 {revision}"),
+            Language::English | Language::Other => {
+                format!("Removed: {titles} · library {revision}")
+            },
+        })
+        .into())
+    }
+
+    /// Who the register names.
+    fn by(&self) -> String {
+        let Event { place, person, .. } = self.event;
+        format!("{}:{}", place.platform.as_str(), person.id)
+    }
+
+    /// Shows what would be added, and asks.
+    async fn show(
+        &self,
+        what: &[Material],
+        title: Option<&str>,
+        collection: Option<&str>,
+    ) -> Result<Done, Cause> {
+        if !self.curates() {
+            return Ok(self.say(&Notice::NotACurator));
+        }
+        let collection = match self.collection(collection) {
+            Ok(collection) => collection,
+            Err(done) => return Ok(done),
+        };
+        let (mut lines, mut any) = (Vec::new(), false);
+        for (material, document) in self.read(self.event, what, title, &collection).await {
+            lines.push(match document {
+                Ok(document) => {
+                    any = true;
+                    described(&document)
+                },
+                Err(error) => format!("{}: {error}", name(material)),
+            });
+        }
+        if !any {
+            let blocks = lines.into_iter().map(Block::text).collect();
+            return Ok(Page {
+                blocks,
+                buttons: Vec::new(),
+            }
+            .into());
+        }
+        let short = self.event.key.short();
+        Ok(Done {
+            page: reply::confirm(lines, collection.as_str(), self.language(), &short),
+            wanted: true,
+        })
+    }
+
+    /// Adds what another event showed.
+    async fn add(&self, short: &str) -> Result<Done, Cause> {
+        if !self.curates() {
+            return Ok(self.say(&Notice::NotACurator));
+        }
+        let Some(shown) = self.inbox.shown(short).await? else {
+            return Ok(self.say(&Notice::Settled));
+        };
+        let Wish::Add {
+            what,
+            title,
+            collection,
+        } = &shown.wish
+        else {
+            return Ok(self.say(&Notice::Settled));
+        };
+        let collection = match self.collection(collection.as_deref()) {
+            Ok(collection) => collection,
+            Err(done) => return Ok(done),
+        };
+        let (mut documents, mut failed) = (Vec::new(), Vec::new());
+        for (material, document) in self.read(&shown, what, title.as_deref(), &collection).await
+        {
+            match document {
+                Ok(document) => documents.push(document),
+                Err(error) => failed.push(format!("{}: {error}", name(material))),
+            }
+        }
+        let shelving = self.counter.desk.shelving();
+        let shelved = ingest::shelve(&shelving, documents, &self.by(), &|_| {}).await?;
+        self.inbox.settled(&shown.key).await?;
+        let mut blocks = vec![Block::text(self.added(&shelved))];
+        blocks.extend(failed.into_iter().map(Block::text));
+        Ok(Page {
+            blocks,
+            buttons: Vec::new(),
+        }
+        .into())
+    }
+
+    fn added(&self, shelved: &Shelved) -> String {
+        let titles = |cards: &[Card]| {
+            let titles: Vec<_> = cards.iter().map(|card| card.title.as_str()).collect();
+            titles.join(", ")
+        };
+        let korean = self.language() == Language::Korean;
+        let (chunks, revision) = (shelved.chunks, shelved.revision);
+        let (heads, tail) = if korean {
+            (
+                ["추가했습니다", "바꿨습니다", "이미 있습니다"],
+                format!("구절 {chunks}개 · 서가 {revision}"),
+            )
+        } else {
+            (
+                ["Added", "Replaced", "Already there"],
+                format!("passages: {chunks} · library {revision}"),
+            )
+        };
+        let cards = [&shelved.added, &shelved.changed, &shelved.unchanged];
+        let parts = heads
+            .iter()
+            .zip(cards)
+            .filter(|(_, cards)| !cards.is_empty())
+            .map(|(head, cards)| format!("{head}: {}", titles(cards)));
+        parts.chain([tail]).collect::<Vec<_>>().join(" · ")
+    }
+
+    async fn read<'m>(
+        &self,
+        from: &Event,
+        what: &'m [Material],
+        title: Option<&str>,
+        collection: &CollectionName,
+    ) -> Vec<(&'m Material, Result<Document, Unacquired>)> {
+        let mut read = Vec::new();
+        for material in what {
+            let mut document = self.acquire(from, material, collection).await;
+            if let (Ok(document), Some(title), 1) = (&mut document, title, what.len()) {
+                title.clone_into(&mut document.title);
+            }
+            read.push((material, document));
+        }
+        read
+    }
+
+    async fn acquire(
+        &self,
+        from: &Event,
+        material: &Material,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired> {
+        let acquirer = &self.counter.acquirer;
+        match material {
+            Material::Page { url } => acquirer.page(url, collection).await,
+            Material::Text { text, link } => {
+                let handed = Handed {
+                    name: "",
+                    content_type: Some("text/markdown"),
+                    bytes: text.as_bytes(),
+                };
+                acquirer.file(handed, link, collection).await
+            },
+            Material::File {
+                name,
+                content_type,
+                bytes,
+                url,
+                link: _,
+            } => {
+                let longest = self.counter.longest;
+                if *bytes > longest as u64 {
+                    let most = longest >> 20;
+                    return Err(Unacquired(format!("it is larger than {most} MiB")));
+                }
+                let bytes = self.messenger.download(from, url, longest).await;
+                let bytes = bytes.map_err(|error| Unacquired(undelivered(&error)))?;
+                let handed = Handed {
+                    name,
+                    content_type: content_type.as_deref(),
+                    bytes: &bytes,
+                };
+                // The same file handed in again takes the place of the one before.
+                let uri = format!("{}:{name}", from.place.platform.as_str());
+                acquirer.file(handed, &uri, collection).await
+            },
+        }
+    }
+}
+
+fn undelivered(error: &Unsent) -> String {
+    match error {
+        Unsent::Refused(why) => format!("it could not be fetched: {why}"),
+        Unsent::Unreachable(_) | Unsent::Paced => {
+            "it could not be fetched in time; please try again".to_owned()
+        },
+    }
+}
+
+fn described(document: &Document) -> String {
+    let Shelfmark { uri, .. } = &document.shelfmark;
+    let kibibytes = document.text.len().div_ceil(1024);
+    format!("{} · {kibibytes} KiB · {uri}", document.title)
+}
+
+fn name(material: &Material) -> &str {
+    match material {
+        Material::Page { url } => url,
+        Material::Text { link, .. } => link,
+        Material::File { name, .. } => name,
+    }
+}

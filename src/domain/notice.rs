@@ -1,0 +1,107 @@
+//! What the librarian says around its answers, in both languages.
+
+use super::language::Language;
+
+/// A sentence for a person, without anything of theirs or of a document in it but what its
+/// fields hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice<'a> {
+    /// The models are still being loaded.
+    Opening,
+    /// So many questions come first.
+    InLine(usize),
+    /// Too many wait already.
+    Busy,
+    /// It waited too long, or took too long.
+    TooLate,
+    Stopped,
+    NothingToStop,
+    Stopping,
+    /// With the id to look up.
+    Failed(&'a str),
+    /// A mention with nothing in it.
+    Hint,
+    Unaskable(&'a str),
+    NotACurator,
+    Thanks,
+    NoReceipt,
+    /// The button was pressed before, or long ago.
+    Settled,
+    Left,
+    Adding,
+    NoSuchDocument(&'a str),
+    NoSources,
+    BadCollection(&'a str),
+    EmptyLibrary,
+}
+
+impl Notice<'_> {
+    pub fn text(&self, language: Language) -> String {
+        match language {
+            Language::Korean => self.korean(),
+            Language::English | Language::Other => self.english(),
+        }
+    }
+
+    fn english(&self) -> String {
+        match self {
+            Self::Opening => "One moment, I am opening the library.".into(),
+            Self::InLine(1) => "One question comes before yours. One moment.".into(),
+            Self::InLine(before) => format!("{before} questions come before yours. I will answer here."),
+            Self::Busy => "So many questions are waiting that I cannot take yours now. Please ask again in a few minutes.".into(),
+            Self::TooLate => "I could not get to this in time. Please ask again.".into(),
+            Self::Stopped => "Stopped.".into(),
+            Self::NothingToStop => "There is nothing of yours to stop here.".into(),
+            Self::Stopping => "I am stopping.".into(),
+            Self::Failed(id) => format!("Something failed on my side, and there is no answer. Whoever runs me can look it up as `{id}`."),
+            Self::Hint => "Ask me something: mention me together with a question, or use `/ask`.".into(),
+            Self::Unaskable(why) => format!("I cannot take that as a question: {why}."),
+            Self::NotACurator => "Adding and removing is for the people whom the server has named for it.".into(),
+            Self::Thanks => "Thank you, I have noted it.".into(),
+            Self::NoReceipt => "The receipt of that answer is no longer kept.".into(),
+            Self::Settled => "That was settled before.".into(),
+            Self::Left => "Not added.".into(),
+            Self::Adding => "Adding it to the library…".into(),
+            Self::NoSuchDocument(uri) => format!("The library has no document `{uri}`."),
+            Self::NoSources => "No sources are set up that could be synced.".into(),
+            Self::BadCollection(why) => format!("That cannot be a collection: {why}."),
+            Self::EmptyLibrary => "There is no document here yet. `/library add` puts one on the shelf.".into(),
+        }
+    }
+
+    fn korean(&self) -> String {
+        match self {
+            Self::Opening => "잠시만요, 서가를 여는 중입니다.".into(),
+            Self::InLine(before) => {
+                format!("앞에 질문이 {before}개 있습니다. 차례가 되면 여기에 답하겠습니다.")
+            },
+            Self::Busy => {
+                "기다리는 질문이 많아 지금은 받을 수 없습니다. 몇 분 뒤에 다시 물어봐 주세요."
+                    .into()
+            },
+            Self::TooLate => "제때 답하지 못했습니다. 다시 물어봐 주세요.".into(),
+            Self::Stopped => "멈췄습니다.".into(),
+            Self::NothingToStop => "여기에는 멈출 답변이 없습니다.".into(),
+            Self::Stopping => "멈추는 중입니다.".into(),
+            Self::Failed(id) => format!(
+                "제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."
+            ),
+            Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요.".into(),
+            Self::Unaskable(why) => format!("질문으로 받을 수 없습니다: {why}."),
+            Self::NotACurator => {
+                "문서를 추가하고 빼는 일은 서버가 정한 사람만 할 수 있습니다.".into()
+            },
+            Self::Thanks => "고맙습니다. 기록해 두었습니다.".into(),
+            Self::NoReceipt => "그 답변의 영수증은 더 이상 보관되어 있지 않습니다.".into(),
+            Self::Settled => "이미 처리된 일입니다.".into(),
+            Self::Left => "추가하지 않았습니다.".into(),
+            Self::Adding => "서가에 추가하는 중입니다…".into(),
+            Self::NoSuchDocument(uri) => format!("서가에 `{uri}` 문서가 없습니다."),
+            Self::NoSources => "동기화할 소스가 설정되어 있지 않습니다.".into(),
+            Self::BadCollection(why) => format!("컬렉션 이름으로 쓸 수 없습니다: {why}."),
+            Self::EmptyLibrary => {
+                "아직 문서가 없습니다. `/library add`로 추가할 수 있습니다.".into()
+            },
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Replies as posts: the placeholder, the answer, the receipt, and what commands give back.
+
+use super::answer::{Answer, Citation, Declined, Outcome};
+use super::document::Card;
+use super::event::Press;
+use super::language::Language;
+use super::notice::Notice;
+use super::page::{Block, Button, Page, Run, Weight};
+use super::passage::Passage;
+use super::receipt::Receipt;
+use super::render::{self, Words};
+use super::revision::Entry;
+
+/// The labels of buttons, in one language.
+struct Labels {
+    useful: &'static str,
+    not_useful: &'static str,
+    sources: &'static str,
+    stop: &'static str,
+    add: &'static str,
+    leave: &'static str,
+}
+
+fn labels(language: Language) -> Labels {
+    match language {
+        Language::Korean => Labels {
+            useful: "도움이 됐어요",
+            not_useful: "도움이 안 됐어요",
+            sources: "출처 보기",
+            stop: "멈추기",
+            add: "추가",
+            leave: "추가하지 않기",
+        },
+        Language::English | Language::Other => Labels {
+            useful: "Useful",
+            not_useful: "Not useful",
+            sources: "Sources",
+            stop: "Stop",
+            add: "Add",
+            leave: "Leave it",
+        },
+    }
+}
+
+/// The event with this short key waits, with a button to stop it.
+pub fn waiting(notice: &Notice<'_>, language: Language, short: &str) -> Page {
+    let mut page = Page::notice(notice.text(language));
+    page.buttons.push(stop(language, short));
+    page
+}
+
+/// What was found, and what stands of the answer so far.
+pub fn so_far(
+    titles: &[String],
+    sentences: &[String],
+    language: Language,
+    short: &str,
+) -> Page {
+    let words = render::words(language);
+    let mut blocks = Vec::new();
+    if !titles.is_empty() {
+        let found = format!("{} {}", words.found, titles.join(", "));
+        blocks.push(Block::Small(vec![Run::Text(found)]));
+    }
+    blocks.push(match sentences {
+        [] => Block::text("…"),
+        sentences => Block::text(format!("{} …", sentences.join(" "))),
+    });
+    Page {
+        blocks,
+        buttons: vec![stop(language, short)],
+    }
+}
+
+/// The titles of the passages, each once, at most three.
+pub fn titles(passages: &[Passage]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let mut titles: Vec<String> = Vec::new();
+    for passage in passages {
+        if titles.len() < SHOWN && !titles.contains(&passage.title) {
+            titles.push(passage.title.clone());
+        }
+    }
+    titles
+}
+
+/// The final form of an answer, or that there is none.
+pub fn answer(receipt: &Receipt) -> Page {
+    let outcome = &receipt.outcome;
+    let language = render::language(outcome);
+    let words = render::words(language);
+    let mut blocks = match outcome {
+        Outcome::Answered(answer) => answered(answer, words),
+        Outcome::Declined(declined) => declined_blocks(declined, words),
+    };
+    if let Some(note) = render::note(outcome) {
+        blocks.push(Block::Small(vec![Run::Text(note.to_owned())]));
+    }
+    blocks.push(Block::Small(vec![Run::Text(render::footer(receipt))]));
+    Page {
+        blocks,
+        buttons: verdicts(language, &receipt.id),
+    }
+}
+
+fn answered(answer: &Answer, words: &Words) -> Vec<Block> {
+    let (mut blocks, mut line) = (Vec::new(), String::new());
+    let flush = |line: &mut String, blocks: &mut Vec<Block>| {
+        if !line.is_empty() {
+            blocks.push(Block::text(std::mem::take(line)));
+        }
+    };
+    for (at, sentence) in answer.sentences.iter().enumerate() {
+        let next = answer.sentences.get(at + 1);
+        let ends = next.is_none_or(|next| next.citation != sentence.citation);
+        let number = if ends {
+            format!(" [{}]", sentence.citation + 1)
+        } else {
+            String::new()
+        };
+        if sentence.code {
+            flush(&mut line, &mut blocks);
+            blocks.push(Block::Code(sentence.text.clone()));
+            line.push_str(number.trim_start());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&sentence.text);
+            line.push_str(&number);
+        }
+    }
+    flush(&mut line, &mut blocks);
+    blocks.push(Block::Paragraph(vec![Run::Strong(
+        words.sources.to_owned(),
+    )]));
+    for (number, citation) in (1..).zip(&answer.citations) {
+        let mut runs = vec![Run::Text(format!("[{number}] "))];
+        runs.extend(source(citation, answer.language));
+        blocks.push(Block::Paragraph(runs));
+    }
+    blocks
+}
+
+/// A source as a link, where its place is one.
+fn source(citation: &Citation, language: Language) -> Vec<Run> {
+    let title = render::source(citation, language);
+    if is_link(&citation.uri) {
+        let url = citation.uri.clone();
+        return vec![Run::Link { title, url }];
+    }
+    vec![Run::Text(format!("{title} · {}", citation.uri))]
+}
+
+fn is_link(uri: &str) -> bool {
+    uri.starts_with("https://") || uri.starts_with("http://")
+}
+
+fn declined_blocks(declined: &Declined, words: &Words) -> Vec<Block> {
+    let mut blocks = vec![Block::text(words.not_in_library)];
+    if !declined.nearest.is_empty() {
+        let pages = declined.nearest.iter().map(|page| page.title.as_str());
+        let nearest = pages.collect::<Vec<_>>().join(", ");
+        blocks.push(Block::text(format!("{} {nearest}", words.nearest)));
+    }
+    blocks
+}
+
+fn stop(language: Language, short: &str) -> Button {
+    Button {
+        label: labels(language).stop,
+        press: Press::Stop(short.to_owned()),
+        weight: Weight::Plain,
+    }
+}
+
+fn verdicts(language: Language, receipt: &str) -> Vec<Button> {
+    let labels = labels(language);
+    let plain = |label, press: fn(String) -> Press| Button {
+        label,
+        press: press(receipt.to_owned()),
+        weight: Weight::Plain,
+    };
+    vec![
+        plain(labels.useful, Press::Useful),
+        plain(labels.not_useful, Press::NotUseful),
+        plain(labels.sources, Press::Sources),
+    ]
+}
+
+/// A receipt for a person: what was consulted, and what made the answer.
+pub fn receipt(receipt: &Receipt) -> Page {
+    let language = render::language(&receipt.outcome);
+    let words = render::words(language);
+    let mut blocks = vec![Block::Paragraph(vec![Run::Strong(
+        words.sources.to_owned(),
+    )])];
+    if let Outcome::Answered(answer) = &receipt.outcome {
+        for (number, citation) in (1..).zip(&answer.citations) {
+            let mut runs = vec![Run::Text(format!("[{number}] "))];
+            runs.extend(source(citation, language));
+            blocks.push(Block::Paragraph(runs));
+            blocks.push(Block::text(format!("“{}”", citation.quote)));
+        }
+    }
+    blocks.push(Block::Small(vec![Run::Text(words.found.to_owned())]));
+    for passage in &receipt.passages {
+        let place = [
+            std::slice::from_ref(&passage.uri),
+            passage.heading.as_slice(),
+        ]
+        .concat();
+        let score = format!("{:.2}", passage.scores.fused);
+        let line = format!("{score} · {}", render::heading(&place));
+        blocks.push(Block::Small(vec![Run::Text(line)]));
+    }
+    blocks.push(Block::Small(vec![Run::Text(render::footer(receipt))]));
+    Page {
+        blocks,
+        buttons: Vec::new(),
+    }
+}
+
+/// What would be added, with the question whether it shall be.
+pub fn confirm(lines: Vec<String>, collection: &str, language: Language, short: &str) -> Page {
+    let question = match language {
+        Language::Korean => format!("`{collection}` 컬렉션에 추가할까요?"),
+        Language::English | Language::Other => {
+            format!("Shall I add this to the collection `{collection}`?")
+        },
+    };
+    let labels = labels(language);
+    let button = |label, press, weight| Button {
+        label,
+        press,
+        weight,
+    };
+    Page {
+        blocks: std::iter::once(question)
+            .chain(lines)
+            .map(Block::text)
+            .collect(),
+        buttons: vec![
+            button(labels.add, Press::Add(short.to_owned()), Weight::Main),
+            button(labels.leave, Press::Leave(short.to_owned()), Weight::Plain),
+        ],
+    }
+}
+
+/// Documents, one a line; how many more there are.
+pub fn list(cards: &[Card], language: Language) -> Page {
+    const SHOWN: usize = 40;
+    if cards.is_empty() {
+        return Page::notice(Notice::EmptyLibrary.text(language));
+    }
+    let mut blocks: Vec<Block> = cards
+        .iter()
+        .take(SHOWN)
+        .map(|card| {
+            Block::text(format!(
+                "{} · {} · {}",
+                card.shelfmark.collection, card.title, card.shelfmark.uri
+            ))
+        })
+        .collect();
+    if let Some(more) = cards.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        blocks.push(Block::text(match language {
+            Language::Korean => format!("그 밖에 {more}개"),
+            Language::English | Language::Other => format!("and {more} more"),
+        }));
+    }
+    Page {
+        blocks,
+        buttons: Vec::new(),
+    }
+}
+
+/// Passages for some words.
+pub fn found(passages: &[Passage], language: Language) -> Page {
+    const SHOWN: usize = 5;
+    const LONGEST: usize = 240;
+    if passages.is_empty() {
+        return Page::notice(render::words(language).not_in_library);
+    }
+    let mut blocks = Vec::new();
+    for passage in passages.iter().take(SHOWN) {
+        let mut path = vec![passage.title.clone()];
+        path.extend(
+            passage
+                .heading
+                .iter()
+                .filter(|part| **part != passage.title)
+                .cloned(),
+        );
+        blocks.push(Block::Paragraph(vec![Run::Strong(render::heading(&path))]));
+        let mut text: String = passage.text.chars().take(LONGEST).collect();
+        if text.len() < passage.text.len() {
+            text.push('…');
+        }
+        blocks.push(Block::text(text));
+    }
+    Page {
+        blocks,
+        buttons: Vec::new(),
+    }
+}
+
+/// The last entries of the register, newest first.
+pub fn log(entries: &[Entry], language: Language) -> Page {
+    const SHOWN: usize = 10;
+    if entries.is_empty() {
+        return Page::notice(Notice::EmptyLibrary.text(language));
+    }
+    let blocks = entries.iter().rev().take(SHOWN).map(|entry| {
+        let changes = entry.changes.len();
+        let day = entry.at.format("%Y-%m-%d %H:%M");
+        Block::text(match language {
+            Language::Korean => format!(
+                "{} · {day} · 변경 {changes}건 · {}",
+                entry.revision, entry.by
+            ),
+            Language::English | Language::Other => {
+                format!(
+                    "{} · {day} · changes: {changes} · {}",
+                    entry.revision, entry.by
+                )
+            },
+        })
+    });
+    Page {
+        blocks: blocks.collect(),
+        buttons: Vec::new(),
+    }
+}
