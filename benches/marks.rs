@@ -88,9 +88,14 @@ async fn embedding() {
         &format!("{:.0}", per_second(tokens, started.elapsed())),
     );
     let started = Instant::now();
-    let shelved = saseo::app::ingest::shelve(&stocked.shelving, manual, "bench", &|_| {})
-        .await
-        .unwrap();
+    let shelved = saseo::app::ingest::shelve(
+        &stocked.shelving,
+        manual,
+        ("bench", saseo::app::ingest::Elsewhere::Refuse),
+        &|_| {},
+    )
+    .await
+    .unwrap();
     let rate = per_second(shelved.chunks, started.elapsed());
     row("chunks added a second, all told", &format!("{rate:.1}"));
 }
@@ -156,6 +161,7 @@ fn made_up(dice: &mut Dice, number: usize) -> Order {
         title: format!("Page {number}"),
         language: Language::English,
         modified: None,
+        origin: None,
         text: texts.join("\n"),
     };
     let embeddings = chunks.iter().map(|_| dice.embedding()).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::openai::Turn;
 use crate::support::program::Program;
@@ -287,4 +287,78 @@ async fn what_was_exported_is_the_same_library_elsewhere() {
         here.run(&search).await.object(),
         there.run(&search).await.object()
     );
+}
+
+/// What `library add` did with `folder`, and with which exit code.
+async fn add(program: &Program, folders: &[&str], more: &[&str]) -> (Option<i32>, Value) {
+    let folders: Vec<String> = folders
+        .iter()
+        .map(|folder| program.path(folder).display().to_string())
+        .collect();
+    let mut args = vec!["library", "add", "--json"];
+    args.extend(folders.iter().map(String::as_str));
+    args.extend(more);
+    let ran = program.run(&args).await;
+    (ran.code, ran.object())
+}
+
+#[tokio::test]
+async fn two_folders_of_one_name_do_not_push_out_each_other() {
+    let program = Program::new([]).await;
+    program.write("a/docs/leave.md", LEAVE);
+    program.write("b/docs/leave.md", LEAVE.replace("15 days", "99 days"));
+    program.write("b/docs/vpn.md", VPN);
+    add(&program, &["a/docs"], &[]).await;
+
+    let (code, other) = add(&program, &["b/docs"], &[]).await;
+
+    assert_eq!(code, Some(1));
+    assert_eq!(other["added"], json!(["docs/vpn.md"]));
+    assert_eq!(other["failed"][0]["uri"], "docs/leave.md");
+    let reason = other["failed"][0]["reason"].as_str().unwrap();
+    for told in ["a/docs/leave.md", "--collection", "--uri", "--replace"] {
+        assert!(reason.contains(told), "{reason}");
+    }
+    assert!(best_at(&program, "2").await.contains("15 days"));
+    let (code, again) = add(&program, &["a/docs"], &[]).await;
+    assert_eq!((code, &again["failed"]), (Some(0), &json!([])));
+    let (code, beside) = add(&program, &["b/docs"], &["--uri", "b"]).await;
+    assert_eq!(code, Some(0));
+    assert_eq!(beside["added"], json!(["b/leave.md", "b/vpn.md"]));
+}
+
+#[tokio::test]
+async fn one_command_does_not_undo_itself() {
+    let program = Program::new([]).await;
+    program.write("a/docs/leave.md", LEAVE);
+    program.write("b/docs/leave.md", LEAVE.replace("15 days", "99 days"));
+
+    let (code, added) = add(&program, &["a/docs", "b/docs"], &["--replace"]).await;
+
+    assert_eq!(
+        (code, &added["added"]),
+        (Some(1), &json!(["docs/leave.md"]))
+    );
+    assert_eq!(added["failed"][0]["uri"], "docs/leave.md");
+    assert!(best_at(&program, "1").await.contains("15 days"));
+}
+
+#[tokio::test]
+async fn a_folder_that_has_moved_takes_its_documents_along_when_told_to() {
+    let program = Program::new([]).await;
+    program.write("old/docs/leave.md", LEAVE);
+    program.write("old/docs/vpn.md", VPN);
+    add(&program, &["old/docs"], &[]).await;
+    std::fs::rename(program.path("old"), program.path("new")).unwrap();
+
+    let (code, same) = add(&program, &["new/docs"], &[]).await;
+    assert_eq!((code, &same["revision"]), (Some(0), &json!(1)));
+    program.write("new/docs/leave.md", LEAVE.replace("15 days", "16 days"));
+    assert_eq!(add(&program, &["new/docs"], &[]).await.0, Some(1));
+    let (code, moved) = add(&program, &["new/docs"], &["--replace"]).await;
+    assert_eq!(code, Some(0));
+    assert_eq!(moved["changed"], json!(["docs/leave.md", "docs/vpn.md"]));
+    assert_eq!(moved["embedded"], 1, "{moved}");
+    program.write("new/docs/vpn.md", VPN.replace("2일", "3일"));
+    assert_eq!(add(&program, &["new/docs"], &[]).await.0, Some(0));
 }

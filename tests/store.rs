@@ -173,6 +173,7 @@ fn put(embedder: &WordHashes, (collection, uri): (&str, &str), text: &str) -> Or
         title: format!("Title of {uri}"),
         language: Language::of(text),
         modified: None,
+        origin: None,
         text: text.to_owned(),
     };
     let chunks = cut(&document);
@@ -1303,6 +1304,7 @@ impl Random {
             title: format!("Title {number}"),
             language: Language::English,
             modified: None,
+            origin: None,
             text: lines.join("\n"),
         };
         let chunks = cut(&document);

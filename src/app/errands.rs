@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::desk::Desk;
-use super::ingest::{self, Shelved};
+use super::ingest::{self, Elsewhere, Refused, Shelved};
 use super::replay;
 use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
 use crate::domain::embedding::Purpose;
@@ -300,7 +300,9 @@ impl Errand<'_> {
             }
         }
         let shelving = self.counter.desk.shelving();
-        let shelved = ingest::shelve(&shelving, documents, &self.by(), &|_| {}).await?;
+        let handed = (&*self.by(), Elsewhere::Refuse);
+        let shelved = ingest::shelve(&shelving, documents, handed, &|_| {}).await?;
+        failed.extend(shelved.refused.iter().map(refused));
         self.inbox.settled(&shown.key).await?;
         let mut blocks = vec![Block::text(self.added(&shelved))];
         blocks.extend(failed.into_iter().map(Block::text));
@@ -398,6 +400,12 @@ impl Errand<'_> {
             },
         }
     }
+}
+
+/// Without where that other came from: a path on the server is not for a channel.
+fn refused(refused: &Refused) -> String {
+    let uri = &refused.shelfmark.uri;
+    format!("{uri}: a document from elsewhere stands there")
 }
 
 fn undelivered(error: &Unsent) -> String {

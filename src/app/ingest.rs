@@ -25,10 +25,32 @@ pub struct Shelved {
     pub added: Vec<Card>,
     pub changed: Vec<Card>,
     pub unchanged: Vec<Card>,
+    /// What would have pushed out a document from elsewhere.
+    pub refused: Vec<Refused>,
     /// Chunks of what was added or changed.
     pub chunks: usize,
     /// How many of them had to be embedded; the others were known.
     pub embedded: usize,
+}
+
+/// A document that was left out because its place is taken by one from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another document stands there, from {held_for}")]
+pub struct Refused {
+    pub shelfmark: Shelfmark,
+    /// Where the document that stands there came from.
+    pub held_for: String,
+}
+
+/// What becomes of a document whose place is taken by one from elsewhere: two folders of one
+/// name, or one folder that has moved. Only a person can tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It is left out.
+    #[default]
+    Refuse,
+    /// It takes the place, and its origin is the one that counts from here on.
+    Replace,
 }
 
 /// How far it is.
@@ -51,12 +73,12 @@ pub enum Unshelved {
     Uncommitted(#[from] Uncommitted),
 }
 
-/// Shelves `documents` as one revision. Where two share a shelfmark the last one counts; one
-/// that stands there already, with the same title and text, costs nothing.
+/// Shelves `documents` as one revision. Where two of one origin share a shelfmark the last one
+/// counts; one that stands there already, with the same title and text, costs nothing.
 pub async fn shelve(
     shelving: &Shelving,
     documents: Vec<Document>,
-    by: &str,
+    (by, elsewhere): (&str, Elsewhere),
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Shelved, Unshelved> {
     let standing: BTreeMap<Shelfmark, Card> = shelving
@@ -66,7 +88,7 @@ pub async fn shelve(
         .into_iter()
         .map(|card| (card.shelfmark.clone(), card))
         .collect();
-    let (mut shelved, fresh) = sort(documents, &standing);
+    let (mut shelved, fresh) = sort(documents, &standing, elsewhere);
     let cut: Vec<_> = fresh
         .into_iter()
         .map(|document| cut(shelving, document))
@@ -99,29 +121,74 @@ pub async fn shelve(
     Ok(shelved)
 }
 
-/// Tells what is new, what takes another's place and what stands there already.
+/// Tells what is new, what takes another's place, what stands there already, and what must not
+/// take the place it asks for.
 fn sort(
     documents: Vec<Document>,
     standing: &BTreeMap<Shelfmark, Card>,
+    elsewhere: Elsewhere,
 ) -> (Shelved, Vec<Document>) {
-    let last: BTreeMap<Shelfmark, Document> = documents
-        .into_iter()
-        .map(|document| (document.shelfmark.clone(), document))
-        .collect();
+    let (documents, refused_here) = one_per_place(documents);
     let (mut shelved, mut fresh) = (Shelved::default(), Vec::new());
-    for document in last.into_values() {
+    shelved.refused = refused_here;
+    for document in documents {
         let card = document.card();
-        match standing.get(&card.shelfmark) {
-            Some(there) if there.text == card.text && there.title == card.title => {
-                shelved.unchanged.push(card);
-                continue;
-            },
-            Some(_) => shelved.changed.push(card),
-            None => shelved.added.push(card),
+        let Some(there) = standing.get(&card.shelfmark) else {
+            shelved.added.push(card);
+            fresh.push(document);
+            continue;
+        };
+        let moved = is_from_elsewhere(there.origin.as_ref(), card.origin.as_ref());
+        if is_same(there, &card) && (!moved || elsewhere == Elsewhere::Refuse) {
+            shelved.unchanged.push(card);
+        } else if moved && elsewhere == Elsewhere::Refuse {
+            shelved
+                .refused
+                .push(refused(card.shelfmark, there.origin.as_ref()));
+        } else {
+            shelved.changed.push(card);
+            fresh.push(document);
         }
-        fresh.push(document);
     }
     (shelved, fresh)
+}
+
+/// The documents by place. Of several from one origin the last counts; from several origins the
+/// first does, for nobody can mean that one command undoes itself.
+fn one_per_place(documents: Vec<Document>) -> (Vec<Document>, Vec<Refused>) {
+    let mut places = BTreeMap::<Shelfmark, Document>::new();
+    let mut turned_away = Vec::new();
+    for document in documents {
+        let first = places
+            .get(&document.shelfmark)
+            .filter(|first| is_from_elsewhere(first.origin.as_ref(), document.origin.as_ref()));
+        let Some(first) = first else {
+            places.insert(document.shelfmark.clone(), document);
+            continue;
+        };
+        if !is_same(&first.card(), &document.card()) {
+            turned_away.push(refused(document.shelfmark, first.origin.as_ref()));
+        }
+    }
+    (places.into_values().collect(), turned_away)
+}
+
+fn is_same(there: &Card, card: &Card) -> bool {
+    there.text == card.text && there.title == card.title
+}
+
+/// Old cards have no origin, and nothing can be said against them.
+fn is_from_elsewhere(there: Option<&String>, comes: Option<&String>) -> bool {
+    there
+        .zip(comes)
+        .is_some_and(|(there, comes)| there != comes)
+}
+
+fn refused(shelfmark: Shelfmark, held_for: Option<&String>) -> Refused {
+    Refused {
+        shelfmark,
+        held_for: held_for.cloned().unwrap_or_default(),
+    }
 }
 
 fn cut(shelving: &Shelving, document: Document) -> (Document, Vec<chunk::Chunk>) {

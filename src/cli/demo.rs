@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::{ask, console, library};
 use crate::app::answer::Asked;
+use crate::app::ingest::Elsewhere;
 use crate::domain::document::CollectionName;
 use crate::domain::passage::Scope;
 use crate::domain::question::{QuestionText, Turn};
@@ -34,8 +35,9 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let collection = CollectionName::new(MANUAL)?;
     let desk = wiring::desk(&settings).await?;
     console::tell(&console::bold("Opening the library: saseo's own manual"));
-    let shelved =
-        library::shelve(&desk.shelving(), wiring::manual(&collection)?, "demo").await?;
+    let manual = wiring::manual(&collection)?;
+    let handed = ("demo", Elsewhere::default());
+    let shelved = library::shelve(&desk.shelving(), manual, handed).await?;
     console::tell(&format!(
         "{} pages added, {} changed, {} as they were; the library stands at {}.\n",
         shelved.added.len(),
@@ -54,9 +56,8 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
         }
         console::say(&console::dim(&format!("— {what}")));
         console::say(&console::bold(&format!("> {question}")));
-        let question = QuestionText::new(question)?;
         let asked = Asked {
-            question,
+            question: QuestionText::new(question)?,
             said: said.clone(),
             scope: scope.clone(),
         };

@@ -165,6 +165,9 @@ pub struct Document {
     pub language: Language,
     /// When its author last changed it, where the source tells.
     pub modified: Option<DateTime<Utc>>,
+    /// Where exactly it was taken from, where that is known: a URL, a file's whole path. Two
+    /// folders of one name share URIs; origins they do not share.
+    pub origin: Option<String>,
     /// Markdown, with `\n` line ends. Its digest is the document's identity.
     pub text: String,
 }
@@ -177,6 +180,7 @@ impl Document {
             title: self.title.clone(),
             language: self.language,
             modified: self.modified,
+            origin: self.origin.clone(),
             text: Digest::of(self.text.as_bytes()),
             bytes: self.text.len() as u64,
         }
@@ -192,6 +196,9 @@ pub struct Card {
     pub language: Language,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<DateTime<Utc>>,
+    /// Cards of old registers have none, and cards without one are written as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// The digest of the text: the name of its file.
     pub text: Digest,
     /// The length of the text in bytes.

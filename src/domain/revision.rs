@@ -58,3 +58,18 @@ pub struct Entry {
     /// The digest of the line before, zeros for the first: a line cannot be altered unseen.
     pub previous: Digest,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_an_old_register_is_read_and_written_as_it_was() {
+        let text = Digest::of(b"a");
+        let old = format!(
+            r#"{{"revision":1,"at":"2026-01-01T00:00:00Z","by":"terminal","changes":[{{"change":"added","collection":"library","uri":"docs/a.md","title":"A","language":"en","text":"{text}","bytes":1}}],"previous":"{text}"}}"#
+        );
+        let entry: Entry = serde_json::from_str(&old).unwrap();
+        assert_eq!(serde_json::to_string(&entry).unwrap(), old);
+    }
+}

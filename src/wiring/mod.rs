@@ -259,19 +259,18 @@ pub fn manual(collection: &CollectionName) -> anyhow::Result<Vec<Document>> {
             };
             let markup = parse(&raw).with_context(|| format!("knowledge/{name}"))?;
             let uri = format!("saseo:manual/{name}");
-            Ok(document(
-                Shelfmark {
-                    collection: collection.clone(),
-                    uri,
-                },
-                markup,
-            ))
+            let origin = Some(uri.clone());
+            let shelfmark = Shelfmark {
+                collection: collection.clone(),
+                uri,
+            };
+            Ok(document(shelfmark, origin, markup))
         })
         .collect()
 }
 
-/// The document that `markup` makes at `shelfmark`.
-pub fn document(shelfmark: Shelfmark, markup: Markup) -> Document {
+/// The document that `markup`, taken from `origin`, makes at `shelfmark`.
+pub fn document(shelfmark: Shelfmark, origin: Option<String>, markup: Markup) -> Document {
     let Markup {
         title,
         text,
@@ -284,6 +283,7 @@ pub fn document(shelfmark: Shelfmark, markup: Markup) -> Document {
         title,
         language,
         modified,
+        origin,
         text,
     }
 }

@@ -7,7 +7,7 @@ use saseo::adapters::clock::SystemClock;
 use saseo::adapters::store::Stacks;
 use saseo::app::answer::{Asked, Unanswered, answer};
 use saseo::app::desk::{Desk, Prompts, Rules};
-use saseo::app::ingest::{Shelved, shelve};
+use saseo::app::ingest::{Elsewhere, Shelved, shelve};
 use saseo::domain::chunk::ChunkRules;
 use saseo::domain::document::{CollectionName, Document, Shelfmark};
 use saseo::domain::language::Language;
@@ -64,11 +64,17 @@ impl Town {
             title: title.to_owned(),
             language: Language::of(text),
             modified: None,
+            origin: None,
             text: text.to_owned(),
         };
-        shelve(&self.desk.shelving(), vec![document], "test", &|_| {})
-            .await
-            .unwrap()
+        shelve(
+            &self.desk.shelving(),
+            vec![document],
+            ("test", Elsewhere::Refuse),
+            &|_| {},
+        )
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn ask(&self, question: &str) -> (Receipt, Seen) {

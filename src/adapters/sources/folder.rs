@@ -212,6 +212,7 @@ impl Place {
         }
         Ok(Fetched {
             uri: self.uri.clone(),
+            origin: self.path.display().to_string(),
             name: self.uri.clone(),
             content_type: None,
             modified: said.modified().ok().map(DateTime::<Utc>::from),

@@ -23,6 +23,8 @@ use crate::ports::Cause;
 pub struct Fetched {
     /// Its place on the shelf: the same document has the same one the next time.
     pub uri: String,
+    /// Where exactly it lies, whatever place it is given: the URL or the whole path.
+    pub origin: String,
     /// A name whose end tells the format.
     pub name: String,
     /// As a server declared it.
@@ -39,6 +41,7 @@ impl Fetched {
         let digest: String = Digest::of(&bytes).to_string().chars().take(12).collect();
         Self {
             uri: name.map_or_else(|| format!("stdin:{digest}"), str::to_owned),
+            origin: "stdin".to_owned(),
             name: name.unwrap_or_default().to_owned(),
             content_type: None,
             modified: None,

@@ -125,6 +125,7 @@ impl Fetcher {
         let modified = said(&response, &LAST_MODIFIED).and_then(date);
         Ok(Fetched {
             uri: asked.to_string(),
+            origin: asked.to_string(),
             name: url.path().to_owned(),
             content_type,
             modified,

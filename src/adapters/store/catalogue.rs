@@ -126,6 +126,7 @@ mod tests {
             title: uri.to_owned(),
             language: Language::English,
             modified: None,
+            origin: None,
             text: Digest::of(text.as_bytes()),
             bytes: text.len() as u64,
         }

@@ -213,6 +213,7 @@ fn document(card: &Card, text: String) -> Document {
         title,
         language,
         modified,
+        origin,
         text: _,
         bytes: _,
     } = card.clone();
@@ -221,6 +222,7 @@ fn document(card: &Card, text: String) -> Document {
         title,
         language,
         modified,
+        origin,
         text,
     }
 }

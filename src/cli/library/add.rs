@@ -12,7 +12,7 @@ use super::super::{FAILURE, Form, FormArgs, because, collection};
 use super::{BY, console};
 use crate::adapters::parse::{ParseChild, Raw, Unparsable, reads};
 use crate::adapters::sources::{Fetched, Fetcher, Place, Skipped, Unfetched, list};
-use crate::app::ingest::{self, Progress, Shelved, Shelving};
+use crate::app::ingest::{self, Elsewhere, Progress, Refused, Shelved, Shelving};
 use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
 use crate::settings::Settings;
 use crate::wiring;
@@ -31,6 +31,9 @@ pub(crate) struct Add {
     /// The URI, instead of the path or URL; for a folder, what stands in the place of its name.
     #[arg(long)]
     uri: Option<String>,
+    /// Also replace documents that came from elsewhere: say this when a folder has moved.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     form: FormArgs,
 }
@@ -49,7 +52,13 @@ impl Add {
         let stocked = wiring::stocked(&settings).await?;
         let mut left = Left::default();
         let documents = self.gather(&settings, &mut left).await?;
-        let shelved = shelve(&stocked.shelving, documents, BY).await?;
+        let elsewhere = if self.replace {
+            Elsewhere::Replace
+        } else {
+            Elsewhere::Refuse
+        };
+        let shelved = shelve(&stocked.shelving, documents, (BY, elsewhere)).await?;
+        left.failed.extend(shelved.refused.iter().map(turned_away));
         match self.form.form() {
             Form::Json => console::json(&object(&shelved, &left)),
             Form::Plain => report(&shelved, &left),
@@ -211,8 +220,17 @@ impl Reader<'_> {
             collection: self.collection.clone(),
             uri: fetched.uri,
         };
-        Ok(wiring::document(shelfmark, markup))
+        Ok(wiring::document(shelfmark, Some(fetched.origin), markup))
     }
+}
+
+/// A document that was turned away, and what to do about it.
+fn turned_away(refused: &Refused) -> (String, String) {
+    let why = format!(
+        "{refused}; give this one another place with --collection or --uri, or say --replace if \
+         it has moved"
+    );
+    (refused.shelfmark.uri.clone(), why)
 }
 
 fn object(shelved: &Shelved, left: &Left) -> Value {
@@ -267,7 +285,7 @@ fn report(shelved: &Shelved, left: &Left) {
 pub(in crate::cli) async fn shelve(
     shelving: &Shelving,
     documents: Vec<Document>,
-    by: &str,
+    handed: (&str, Elsewhere),
 ) -> anyhow::Result<Shelved> {
     let gauge = console::bar("embedding", 0);
     let progress = |progress| match progress {
@@ -277,7 +295,7 @@ pub(in crate::cli) async fn shelve(
         },
         Progress::Committing => gauge.set_message("committing"),
     };
-    let shelved = ingest::shelve(shelving, documents, by, &progress).await;
+    let shelved = ingest::shelve(shelving, documents, handed, &progress).await;
     gauge.finish_and_clear();
     Ok(shelved?)
 }
