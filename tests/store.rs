@@ -652,12 +652,12 @@ async fn compaction_forgets_for_good_and_keeps_the_rest() {
     room.ledger.record("other", b"{}").await.unwrap();
     let before = room.found("secret rule", &Scope::default()).await.unwrap();
 
-    let compacted = room.library.compact(None).await.unwrap();
+    let compacted = room.library.compact(&room.ledger, None).await.unwrap();
     assert_eq!(
         compacted.forgotten.iter().copied().collect::<Vec<_>>(),
         [secret]
     );
-    let gone = room.ledger.forget(&[secret]).await.unwrap();
+    let gone = compacted.receipts;
     assert_eq!((gone, room.ledger.recent(9).await.unwrap().len()), (1, 1));
     let room = room.reopened(|_| ()).await;
     assert_eq!(room.notes, Vec::<String>::new());
@@ -695,6 +695,85 @@ async fn check_gone(room: &Room, secret: Digest) {
     }
 }
 
+/// A room of which a secret was replaced at r3, quoted by one of two receipts.
+async fn with_a_secret() -> (Room, Digest) {
+    let room = Room::new().await;
+    room.add("a.md", "A secret that has to go.").await;
+    room.add("b.md", "A rule that stays.").await;
+    room.add("a.md", "No secret here.").await;
+    let secret = Digest::of(b"A secret that has to go.");
+    let quoted = format!("{{\"document\":\"{secret}\"}}");
+    let ledger = &room.ledger;
+    ledger.record("quoting", quoted.as_bytes()).await.unwrap();
+    ledger.record("other", b"{}").await.unwrap();
+    (room, secret)
+}
+
+/// Whatever a killed compaction had already done, the next opening does the rest.
+async fn check_ended(killed: impl FnOnce(&Path, Digest)) {
+    let (room, secret) = with_a_secret().await;
+    let room = room
+        .reopened(|folder| {
+            let begun = r#"{"oldest":3,"unfinished":true}"#;
+            fs::write(folder.join("compacted.json"), begun).unwrap();
+            killed(folder, secret);
+        })
+        .await;
+    assert_eq!(room.notes, ["a compaction was cut short; it is done now"]);
+    assert_eq!(room.ledger.recent(9).await.unwrap().len(), 1);
+    // The bytes of receipts leave at the opening after.
+    let room = room.reopened(|_| ()).await;
+    assert_eq!(room.notes, Vec::<String>::new());
+    check_gone(&room, secret).await;
+}
+
+#[tokio::test]
+async fn a_compaction_that_was_cut_short_is_ended_by_the_next_opening() {
+    check_ended(|_, _| ()).await;
+    check_ended(|folder, secret| {
+        let name = secret.to_string();
+        let text = folder.join("documents").join(&name[..2]);
+        fs::remove_file(text.join(format!("{name}.zst"))).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn compaction_takes_copies_of_damaged_indexes_along_and_names_those_of_receipts() {
+    let (room, secret) = with_a_secret().await;
+    let room = room
+        .reopened(|folder| {
+            let index = folder.join("index");
+            let copy = index.join("g1.damaged-1");
+            fs::create_dir(&copy).unwrap();
+            fs::write(copy.join("db"), "A secret that has to go.").unwrap();
+            fs::create_dir(folder.join("state.damaged-1")).unwrap();
+        })
+        .await;
+    let compacted = room.library.compact(&room.ledger, None).await.unwrap();
+    assert_eq!(compacted.left, [room.path("state.damaged-1")]);
+    let room = room.reopened(|_| ()).await;
+    check_gone(&room, secret).await;
+}
+
+#[tokio::test]
+async fn a_library_that_lost_its_newest_line_is_read_where_it_stands() {
+    let (room, _) = with_a_secret().await;
+    room.library.compact(&room.ledger, None).await.unwrap();
+    let room = room
+        .reopened(|folder| {
+            let path = folder.join("register.jsonl");
+            let whole = fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+            fs::write(&path, lines[..2].concat()).unwrap();
+        })
+        .await;
+    assert_eq!(room.library.revision(), Revision(2));
+    assert_eq!(room.ask("rule").await, ["b.md"]);
+    room.add("c.md", "A rule that is new.").await;
+    assert_eq!(room.ask_at("rule", 2).await, ["b.md"]);
+}
+
 fn holds_bytes(folder: &Path, part: &[u8]) -> bool {
     fs::read_dir(folder).unwrap().any(|entry| {
         let path = entry.unwrap().path();
@@ -713,7 +792,11 @@ async fn compaction_since_a_revision_keeps_that_revision() {
         room.add("a.md", text).await;
     }
     let second = room.found("edition", &as_of(2)).await.unwrap();
-    let compacted = room.library.compact(Some(Revision(2))).await.unwrap();
+    let compacted = room
+        .library
+        .compact(&room.ledger, Some(Revision(2)))
+        .await
+        .unwrap();
     assert_eq!(compacted.forgotten.len(), 1);
     assert_eq!(room.found("edition", &as_of(2)).await.unwrap(), second);
     assert!(room.found("edition", &as_of(1)).await.is_err());

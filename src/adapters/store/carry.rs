@@ -185,7 +185,7 @@ fn open_again(core: &Core, writer: &mut Writer) -> Result<Vec<String>, Trouble> 
     let (catalogue, places) = Catalogue::of(&lines.entries);
     let mut next = Snapshot::clone(&core.now());
     next.revision = lines.head().revision;
-    next.oldest = compact::oldest(&core.folder)?;
+    next.oldest = compact::oldest(&core.folder, next.revision)?;
     next.catalogue = catalogue;
     next.miss_all();
     core.swap(next);

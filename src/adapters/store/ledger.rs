@@ -3,6 +3,7 @@
 //! They cannot be derived from anything, so when this folder cannot be opened it is kept aside
 //! and said; answering goes on with an empty ledger.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,12 +38,10 @@ struct Shelf {
 }
 
 impl Receipts {
-    /// Removes every receipt that names one of `documents`: what was quoted from a text is as
-    /// private as the text. They cannot be read from here on, and their bytes leave the disk at
-    /// the next opening. Gives back how many they were.
-    pub async fn forget(&self, documents: &[Digest]) -> Result<usize, Trouble> {
-        let names: Vec<String> = documents.iter().map(ToString::to_string).collect();
-        self.with(move |shelf| shelf.forget(&names)).await
+    /// Removes every receipt that names one of `texts`. They cannot be read from here on, and
+    /// their bytes leave the disk at the next opening. Gives back how many they were.
+    pub(super) fn forget(&self, texts: &BTreeSet<Digest>) -> Result<usize, Trouble> {
+        self.shelf.forget(texts)
     }
 
     async fn with<T: Send + 'static>(
@@ -102,23 +101,25 @@ impl Shelf {
         Ok(found)
     }
 
-    fn forget(&self, names: &[String]) -> Result<usize, Trouble> {
-        let mut gone = 0;
+    fn forget(&self, texts: &BTreeSet<Digest>) -> Result<usize, Trouble> {
+        let mut leaving = Vec::new();
         for row in &self.order {
             let (place, id) = row?;
             let receipt = self.receipts.get(&id)?.unwrap_or_default();
-            let text = String::from_utf8_lossy(&receipt);
-            if names.iter().any(|name| text.contains(name)) {
-                self.receipts.remove(&id)?;
-                self.order.remove(place)?;
-                gone += 1;
+            if digests(&receipt).any(|digest| texts.contains(&digest)) {
+                leaving.push((place, id));
             }
         }
-        self.db.flush()?;
-        if gone > 0 {
+        if !leaving.is_empty() {
+            // Asked for first: once they are removed nobody knows that their bytes are here.
             disk::write_durably(&rewriting(&self.folder), b"")?;
         }
-        Ok(gone)
+        for (place, id) in &leaving {
+            self.receipts.remove(id)?;
+            self.order.remove(place)?;
+        }
+        self.db.flush()?;
+        Ok(leaving.len())
     }
 }
 
@@ -151,6 +152,13 @@ pub(super) fn open(
         shelf: Arc::new(shelf),
     };
     Ok((receipts, inbox))
+}
+
+/// The digests that a receipt names, whatever form it has.
+fn digests(receipt: &[u8]) -> impl Iterator<Item = Digest> {
+    receipt
+        .split(|byte| !byte.is_ascii_hexdigit())
+        .filter_map(|word| Digest::parse(std::str::from_utf8(word).ok()?).ok())
 }
 
 fn opened(folder: &Path, notes: &mut Vec<String>) -> Result<Db, Trouble> {

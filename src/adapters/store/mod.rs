@@ -170,19 +170,20 @@ impl Stacks {
         let (register, lines, torn) = Register::open(folder)?;
         notes.extend(torn);
         let (snapshot, places) = snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
-        let library = Self {
-            core: Arc::new(Core {
-                folder: folder.to_owned(),
-                documents: Documents::open(folder.join(DOCUMENTS))?,
-                fingerprint,
-                clock,
-                now: RwLock::new(Arc::new(snapshot)),
-                _lock: lock,
-            }),
-            writer: Arc::new(Mutex::new(Writer { register, places })),
-        };
+        let core = Arc::new(Core {
+            folder: folder.to_owned(),
+            documents: Documents::open(folder.join(DOCUMENTS))?,
+            fingerprint,
+            clock,
+            now: RwLock::new(Arc::new(snapshot)),
+            _lock: lock,
+        });
+        compact::go_on(&core, register.head(), &ledger, &mut notes)?;
         Ok(Opened {
-            library,
+            library: Self {
+                core,
+                writer: Arc::new(Mutex::new(Writer { register, places })),
+            },
             ledger,
             inbox,
             notes,
@@ -245,7 +246,7 @@ fn snapshot_of(
     notes: &mut Vec<String>,
 ) -> Result<(Snapshot, Places), Trouble> {
     let (catalogue, places) = Catalogue::of(&lines.entries);
-    let oldest = compact::oldest(folder)?;
+    let oldest = compact::oldest(folder, lines.head().revision)?;
     let loaded = Index::open(&folder.join(INDEX), &catalogue, notes)?;
     notes.extend(unlike(&loaded.index, lines)?);
     let snapshot = Snapshot::new(lines.head().revision, oldest, catalogue, loaded);

@@ -15,6 +15,8 @@ use sled::Db;
 use super::disk;
 use super::failure::Trouble;
 
+/// Between the name of a folder that was set aside and its number.
+const DAMAGED: &str = ".damaged-";
 const CACHE: u64 = 64 * 1024 * 1024;
 /// sled gives its lock up a little after it was dropped.
 const PATIENCE: u32 = 100;
@@ -162,13 +164,26 @@ fn is_damage(trouble: &Trouble) -> bool {
 fn set_aside(folder: &Path) -> Result<PathBuf, Trouble> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     let aside = (1..=u16::MAX)
-        .map(|n| parent.join(format!("{}.damaged-{n}", name(folder))))
+        .map(|n| parent.join(format!("{}{DAMAGED}{n}", name(folder))))
         .find(|path| !path.exists())
         .ok_or(Trouble::Inconsistent(
             "no name is left for a damaged folder",
         ))?;
     copy(folder, &aside)?;
     Ok(aside)
+}
+
+/// The copies of damaged folders that were set aside in `parent`, in order.
+pub(super) fn damaged(parent: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(parent).map_err(Trouble::file("list", parent))? {
+        let path = entry.map_err(Trouble::file("list", parent))?.path();
+        if path.is_dir() && name(&path).contains(DAMAGED) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn name(folder: &Path) -> String {

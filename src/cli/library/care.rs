@@ -97,12 +97,18 @@ pub(super) async fn compact(
     shelves: &Shelves,
     keep_since: Option<Revision>,
 ) -> anyhow::Result<ExitCode> {
-    let compacted = shelves.library.compact(keep_since).await?;
-    let forgotten: Vec<_> = compacted.forgotten.iter().copied().collect();
-    let receipts = shelves.ledger.forget(&forgotten).await?;
+    let compacted = shelves.library.compact(&shelves.ledger, keep_since).await?;
+    for folder in &compacted.left {
+        console::tell(&format!(
+            "{} holds damaged receipts, which may quote what was forgotten; remove it when you \
+             do not need it",
+            folder.display()
+        ));
+    }
     console::say(&format!(
-        "{} texts and {receipts} receipts forgotten, {} freed; the oldest revision is now {}",
-        forgotten.len(),
+        "{} texts and {} receipts forgotten, {} freed; the oldest revision is now {}",
+        compacted.forgotten.len(),
+        compacted.receipts,
         HumanBytes(compacted.freed),
         compacted.oldest,
     ));
