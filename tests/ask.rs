@@ -3,6 +3,7 @@
 use saseo::app::replay::{self, Replayed};
 use saseo::domain::answer::{Manner, Outcome};
 use saseo::domain::question::Turn;
+use saseo::domain::receipt::Reason;
 use saseo::domain::render;
 
 use crate::support::script::Script;
@@ -94,6 +95,48 @@ async fn an_empty_library_declines_and_asks_no_model() {
         render::text(&receipt.outcome),
         "서가에서 이 질문의 답을 찾지 못했습니다."
     );
+}
+
+#[tokio::test]
+async fn a_declined_answer_says_who_stood_ready_and_why_there_is_none() {
+    let mut town = Town::with(Script::saying("Whatever."));
+    let question = "How many days of leave does an employee have?";
+    let (receipt, _) = town.ask(question).await;
+    assert_eq!(receipt.reason, Some(Reason::NothingFound));
+
+    town.add("Leave", LEAVE).await;
+    town.desk.rules.floor = 1.1;
+    let (receipt, _) = town.ask(question).await;
+
+    assert!(receipt.draft.is_none());
+    assert_eq!(receipt.reason, Some(Reason::BelowFloor { floor: 1.1 }));
+    let ready = receipt.ready.unwrap();
+    assert_eq!(ready.model, town.desk.chat.identity());
+    assert_eq!(ready.prompt.digest, town.desk.prompts.english.digest());
+}
+
+#[tokio::test]
+async fn an_old_receipt_is_still_read_and_replayed() {
+    let town = Town::with(Script::saying(
+        "Every employee has 15 days of leave a year.",
+    ));
+    town.add("Leave", LEAVE).await;
+    let (receipt, _) = town
+        .ask("How many days of leave does an employee have?")
+        .await;
+    assert_eq!(receipt.reason, None);
+    let mut old = serde_json::to_value(&receipt).unwrap();
+    for newer in ["ready", "reason"] {
+        old.as_object_mut().unwrap().remove(newer).unwrap();
+    }
+    let bytes = serde_json::to_vec(&old).unwrap();
+    town.desk.ledger.record("old", &bytes).await.unwrap();
+
+    let kept = replay::receipt(&*town.desk.ledger, "old").await.unwrap();
+
+    assert_eq!((&kept.ready, &kept.outcome), (&None, &receipt.outcome));
+    let replayed = replay::replay(&town.desk, &kept).await.unwrap();
+    assert_eq!(replayed, Replayed::Same);
 }
 
 #[tokio::test]

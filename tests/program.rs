@@ -145,6 +145,28 @@ async fn wrong_use_is_two_and_failure_is_one() {
     );
 }
 
+#[tokio::test]
+async fn the_receipt_of_a_declined_answer_names_model_prompt_and_reason() {
+    let program = Program::new([]).await;
+    let ask = ["ask", "How many days of leave a year?", "--json"];
+    let declined = program.run(&ask).await.object();
+    assert_eq!(declined["status"], "declined");
+    let receipt = declined["receipt"].as_str().unwrap();
+
+    let shown = program.run(&["receipt", receipt]).await.stdout;
+
+    for digest in ["model", "prompt"] {
+        assert!(
+            shown.contains(declined[digest].as_str().unwrap()),
+            "{shown}"
+        );
+    }
+    assert!(
+        shown.contains("declined     no passage was found"),
+        "{shown}"
+    );
+}
+
 /// The text of the best passage as of `revision`.
 async fn best_at(program: &Program, revision: &str) -> String {
     let search = [

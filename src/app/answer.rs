@@ -15,7 +15,7 @@ use crate::domain::passage::{Found, Passage, Scope, TermWeight};
 use crate::domain::prompt::Misprint;
 use crate::domain::question::{QuestionText, Turn, standalone};
 use crate::domain::reading::{self, Kind, Line};
-use crate::domain::receipt::{Consulted, Millis, Receipt};
+use crate::domain::receipt::{Consulted, Millis, Reason, Receipt};
 use crate::ports::{Audience, Query, Unembedded, Unread, Unrecorded, Unwritten};
 
 /// A question with where it was asked.
@@ -79,6 +79,7 @@ pub async fn compose(
         let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
         receipt.draft = draft;
         receipt.millis.first_token = hearing.first_words();
+        receipt.reason = answer.is_none().then_some(Reason::NothingStands);
         if let Some(answer) = answer {
             receipt.outcome = Outcome::Answered(answer);
         }
@@ -119,6 +120,14 @@ pub(super) async fn embed_one(
 fn open_receipt(desk: &Desk, asked: &Asked, found: &Found, confidence: f32) -> Receipt {
     let at = desk.clock.now();
     let question = asked.question.as_str();
+    let language = Language::of(question);
+    let reason = if found.passages.is_empty() {
+        Reason::NothingFound
+    } else {
+        Reason::BelowFloor {
+            floor: desk.rules.floor,
+        }
+    };
     let key = format!("{} {} {question}", at.to_rfc3339(), found.revision);
     Receipt {
         id: Digest::of(key.as_bytes())
@@ -135,8 +144,10 @@ fn open_receipt(desk: &Desk, asked: &Asked, found: &Found, confidence: f32) -> R
         rules: desk.rules.digest(),
         confidence,
         passages: found.passages.iter().map(consulted).collect(),
+        ready: Some(desk.ready(language)),
         draft: None,
-        outcome: Outcome::Declined(Declined::near(&found.passages, Language::of(question))),
+        outcome: Outcome::Declined(Declined::near(&found.passages, language)),
+        reason: Some(reason),
         millis: Millis::default(),
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::document::Digest;
 use crate::domain::language::Language;
 use crate::domain::prompt::Template;
 use crate::domain::reading::Limits;
-use crate::domain::receipt::Sampling;
+use crate::domain::receipt::{PromptIdentity, Ready, Sampling};
 use crate::ports::{ChatModel, Clock, Embedder, Ledger, Library};
 
 /// Who and what is at the desk.
@@ -34,6 +34,19 @@ impl Desk {
             library: Arc::clone(&self.library),
             embedder: Arc::clone(&self.embedder),
             chunks: self.chunks,
+        }
+    }
+
+    /// Who would write in `language`, and by which work order.
+    pub fn ready(&self, language: Language) -> Ready {
+        let template = self.prompts.for_language(language);
+        Ready {
+            model: self.chat.identity(),
+            prompt: PromptIdentity {
+                name: template.name().to_owned(),
+                version: template.version(),
+                digest: template.digest(),
+            },
         }
     }
 }

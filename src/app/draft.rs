@@ -16,7 +16,7 @@ use crate::domain::grounding::{self, Doubt, Verdict};
 use crate::domain::language::Language;
 use crate::domain::prompt::{Message, Misprint, Slots, SourceSlot, Template, defused};
 use crate::domain::reading;
-use crate::domain::receipt::{DraftRecord, Ended, PromptIdentity};
+use crate::domain::receipt::{DraftRecord, Ended, Ready};
 use crate::domain::sentence;
 use crate::ports::{Audience, Unembedded, Written};
 
@@ -104,9 +104,8 @@ async fn write(
     asked: &Asked,
     hearing: &Hearing<'_>,
 ) -> Result<(Vec<Grounded>, DraftRecord), Unanswered> {
-    let template = desk
-        .prompts
-        .for_language(Language::of(asked.question.as_str()));
+    let language = Language::of(asked.question.as_str());
+    let template = desk.prompts.for_language(language);
     let prompt = fill(desk, asked, hearing.reading, template)?;
     let (pieces, heard) = mpsc::unbounded_channel();
     let (written, checked) = tokio::join!(
@@ -115,13 +114,10 @@ async fn write(
     );
     let written = written?;
     let (claims, dropped) = weigh(desk, hearing, &written, checked?).await?;
+    let Ready { model, prompt } = desk.ready(language);
     let record = DraftRecord {
-        model: desk.chat.identity(),
-        prompt: PromptIdentity {
-            name: template.name().to_owned(),
-            version: template.version(),
-            digest: template.digest(),
-        },
+        model,
+        prompt,
         sampling: desk.rules.sampling,
         prompt_tokens: written.prompt_tokens,
         written_tokens: written.written_tokens,

@@ -66,7 +66,7 @@ impl Ask {
     async fn json_of(&self, settings: &Settings, asked: &Asked) -> anyhow::Result<Value> {
         let desk = self.desk(settings).await?;
         let receipt = answer(&desk, asked, &Silent).await?;
-        Ok(object(&receipt, &desk))
+        Ok(object(&receipt))
     }
 
     async fn answer_lines(self, settings: Settings) -> anyhow::Result<ExitCode> {
@@ -99,7 +99,7 @@ impl Ask {
             Err(unaskable) => return failure(&unaskable.to_string()),
         };
         match answer(desk, &asked, &Silent).await {
-            Ok(receipt) => object(&receipt, desk),
+            Ok(receipt) => object(&receipt),
             Err(error) => failure(&because(&error.into())),
         }
     }
@@ -183,9 +183,8 @@ fn failure(why: &str) -> Value {
 }
 
 /// The object that scripts read; its fields may grow and never change.
-pub(super) fn object(receipt: &Receipt, desk: &Desk) -> Value {
-    let language = render::language(&receipt.outcome);
-    let prompt = desk.prompts.for_language(language).digest();
+fn object(receipt: &Receipt) -> Value {
+    let ready = receipt.ready.as_ref();
     let mut citations = Vec::new();
     let (mut manner, mut nearest) = (None, None);
     match &receipt.outcome {
@@ -199,14 +198,14 @@ pub(super) fn object(receipt: &Receipt, desk: &Desk) -> Value {
         "status": status(&receipt.outcome),
         "text": render::text(&receipt.outcome),
         "error": null,
-        "language": language,
+        "language": render::language(&receipt.outcome),
         "manner": manner,
         "citations": citations,
         "nearest": nearest,
         "confidence": receipt.confidence,
         "revision": receipt.revision,
-        "model": desk.chat.identity().digest,
-        "prompt": prompt,
+        "model": ready.map(|ready| ready.model.digest),
+        "prompt": ready.map(|ready| ready.prompt.digest),
         "receipt": receipt.id,
         "millis": millis(receipt),
     })

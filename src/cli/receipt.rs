@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{FAILURE, Form, FormArgs, ask, console};
 use crate::app::replay::{self, Replayed};
-use crate::domain::receipt::{DraftRecord, Receipt};
+use crate::domain::receipt::{DraftRecord, ModelIdentity, PromptIdentity, Ready, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
 use crate::wiring;
@@ -47,7 +47,17 @@ fn show(receipt: &Receipt) {
             &format!("{:.3}  {}  {place}", passage.scores.fused, passage.uri),
         );
     }
-    receipt.draft.iter().for_each(show_draft);
+    match (&receipt.draft, &receipt.ready) {
+        (Some(draft), _) => show_draft(draft),
+        (None, Some(Ready { model, prompt })) => {
+            show_ready(model, prompt);
+            row("draft", "none; the model was not asked, or wrote nothing");
+        },
+        (None, None) => {},
+    }
+    if let Some(reason) = &receipt.reason {
+        row("declined", &reason.to_string());
+    }
     let millis = receipt.millis;
     let times = [millis.sources, millis.first_token, millis.total];
     row("millis", &format!("{times:?} to sources, first words, end"));
@@ -55,16 +65,17 @@ fn show(receipt: &Receipt) {
     ask::print(receipt);
 }
 
-fn show_draft(draft: &DraftRecord) {
-    let (prompt, sampling) = (&draft.prompt, draft.sampling);
-    row(
-        "model",
-        &format!("{} {}", draft.model.name, draft.model.digest),
-    );
+fn show_ready(model: &ModelIdentity, prompt: &PromptIdentity) {
+    row("model", &format!("{} {}", model.name, model.digest));
     row(
         "prompt",
         &format!("{} {} {}", prompt.name, prompt.version, prompt.digest),
     );
+}
+
+fn show_draft(draft: &DraftRecord) {
+    let sampling = draft.sampling;
+    show_ready(&draft.model, &draft.prompt);
     row(
         "sampling",
         &format!(

@@ -1,5 +1,7 @@
 //! What made an answer: enough to make it again and compare.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +62,49 @@ pub struct Receipt {
     pub rules: Digest,
     pub confidence: f32,
     pub passages: Vec<Consulted>,
+    /// The model and the work order that stood ready, whether or not they were used. Receipts
+    /// of before do not say.
+    #[serde(default)]
+    pub ready: Option<Ready>,
     /// What the model did; nothing if it was not asked.
     pub draft: Option<DraftRecord>,
     pub outcome: Outcome,
+    /// Why there is no answer, where there is none. Receipts of before do not say.
+    #[serde(default)]
+    pub reason: Option<Reason>,
     pub millis: Millis,
+}
+
+/// Who would write, and by which work order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ready {
+    pub model: ModelIdentity,
+    pub prompt: PromptIdentity,
+}
+
+/// Why a question was declined.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "because")]
+pub enum Reason {
+    /// The search gave no passage.
+    NothingFound,
+    /// The confidence that the library has it lies below the floor that held then.
+    BelowFloor { floor: f32 },
+    /// The passages were read, and no line of them could be said.
+    NothingStands,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NothingFound => f.write_str("no passage was found"),
+            Self::BelowFloor { floor } => {
+                write!(f, "the confidence is below the floor of {floor:.2}")
+            },
+            Self::NothingStands => f.write_str("no line of the passages could be said"),
+        }
+    }
 }
 
 /// A passage that was weighed.
