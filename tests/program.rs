@@ -167,6 +167,38 @@ async fn the_receipt_of_a_declined_answer_names_model_prompt_and_reason() {
     );
 }
 
+#[tokio::test]
+async fn a_replay_goes_on_after_a_receipt_that_does_not_exist() {
+    let program = Program::new([]).await;
+    let ask = ["ask", "How many days of leave a year?", "--json"];
+    let receipt = program.run(&ask).await.object()["receipt"].clone();
+    let receipt = receipt.as_str().unwrap();
+
+    let plain = program.run(&["replay", receipt, "nope", receipt]).await;
+
+    assert_eq!(plain.code, Some(1));
+    let same = format!("{receipt}  identical, byte for byte");
+    let lines: Vec<_> = plain.stdout.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            same.as_str(),
+            "nope  there is no receipt nope",
+            same.as_str()
+        ]
+    );
+    let objects = program.run(&["replay", "nope", receipt, "--json"]).await;
+    assert_eq!(objects.code, Some(1));
+    let objects = objects.objects();
+    assert_eq!(objects[0]["identical"], json!(null));
+    assert_eq!(objects[0]["error"], "there is no receipt nope");
+    assert_eq!(
+        (&objects[1]["identical"], &objects[1]["error"]),
+        (&json!(true), &json!(null))
+    );
+    assert_eq!(program.run(&["replay", receipt]).await.code, Some(0));
+}
+
 /// The text of the best passage as of `revision`.
 async fn best_at(program: &Program, revision: &str) -> String {
     let search = [

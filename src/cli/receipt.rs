@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{FAILURE, Form, FormArgs, ask, console};
+use super::{FAILURE, Form, FormArgs, ask, because, console};
+use crate::app::desk::Desk;
 use crate::app::replay::{self, Replayed};
 use crate::domain::receipt::{DraftRecord, ModelIdentity, PromptIdentity, Ready, Receipt};
 use crate::domain::render;
@@ -114,23 +115,38 @@ impl Replay {
         let desk = wiring::desk(&settings).await?;
         let mut code = ExitCode::SUCCESS;
         for id in &self.ids {
-            let kept = replay::receipt(&*desk.ledger, id).await?;
-            let (same, words) = match replay::replay(&desk, &kept).await? {
-                Replayed::Same => (true, "identical, byte for byte".to_owned()),
-                Replayed::Changed(what) => (false, format!("{what} has changed since")),
-                Replayed::Different(now) => {
-                    (false, format!("now answered: {}", render::text(&now)))
-                },
-            };
-            if !same {
+            let replayed = replay(&desk, id).await;
+            if !matches!(replayed, Ok(Replayed::Same)) {
                 code = FAILURE.into();
             }
-            if self.form.form() == Form::Json {
-                console::json(&json!({ "receipt": id, "identical": same, "text": words }));
-            } else {
-                console::say(&format!("{id}  {words}"));
+            match self.form.form() {
+                Form::Json => console::json(&object(id, replayed)),
+                Form::Plain => console::say(&format!("{id}  {}", words(replayed))),
             }
         }
         Ok(code)
+    }
+}
+
+async fn replay(desk: &Desk, id: &str) -> anyhow::Result<Replayed> {
+    let kept = replay::receipt(&*desk.ledger, id).await?;
+    Ok(replay::replay(desk, &kept).await?)
+}
+
+fn object(id: &str, replayed: anyhow::Result<Replayed>) -> Value {
+    let (identical, error) = match &replayed {
+        Ok(replayed) => (Some(*replayed == Replayed::Same), None),
+        Err(error) => (None, Some(because(error))),
+    };
+    let text = replayed.map_or_else(|_| String::new(), |replayed| words(Ok(replayed)));
+    json!({ "receipt": id, "identical": identical, "text": text, "error": error })
+}
+
+fn words(replayed: anyhow::Result<Replayed>) -> String {
+    match replayed {
+        Ok(Replayed::Same) => "identical, byte for byte".to_owned(),
+        Ok(Replayed::Changed(what)) => format!("{what} has changed since"),
+        Ok(Replayed::Different(now)) => format!("now answered: {}", render::text(&now)),
+        Err(error) => because(&error),
     }
 }
