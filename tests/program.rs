@@ -199,6 +199,36 @@ async fn a_replay_goes_on_after_a_receipt_that_does_not_exist() {
     assert_eq!(program.run(&["replay", receipt]).await.code, Some(0));
 }
 
+#[tokio::test]
+async fn two_notes_with_one_title_are_two_documents_and_a_uri_makes_them_one() {
+    let program = Program::new([]).await;
+    let note = ["library", "add", "-", "--json", "--title", "Note"];
+    let first = program
+        .run_with(&note, "The printer is on the third floor.")
+        .await;
+    let second = program
+        .run_with(&note, "The coffee is in the kitchen.")
+        .await;
+    for added in [first.object(), second.object()] {
+        let uri = added["added"][0].as_str().unwrap();
+        assert!(uri.starts_with("stdin:"), "{added}");
+    }
+    let listed = program.run(&["library", "list", "--json"]).await.object();
+    let titles: Vec<_> = listed["documents"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|card| &card["title"])
+        .collect();
+    assert_eq!(titles, ["Note", "Note"]);
+
+    let named = ["library", "add", "-", "--json", "--uri", "today"];
+    program.run_with(&named, "Today is Monday.").await;
+    let replaced = program.run_with(&named, "Today is Tuesday.").await.object();
+
+    assert_eq!(replaced["changed"], json!(["today"]));
+}
+
 /// The text of the best passage as of `revision`.
 async fn best_at(program: &Program, revision: &str) -> String {
     let search = [

@@ -25,10 +25,12 @@ pub(crate) struct Add {
     /// The collection they go into; the settings' default otherwise.
     #[arg(long, value_name = "NAME", value_parser = collection)]
     collection: Option<CollectionName>,
-    /// The title, instead of the document's own; for a single document.
+    /// The title, instead of the document's own; for a single document. It names no place: two
+    /// texts from standard input with one title are two documents.
     #[arg(long)]
     title: Option<String>,
-    /// The URI, instead of the path or URL; for a folder, what stands in the place of its name.
+    /// The URI, instead of the path or URL; for a folder, what stands in the place of its name;
+    /// for standard input, the name under which the next text replaces this one.
     #[arg(long)]
     uri: Option<String>,
     /// Also replace documents that came from elsewhere: say this when a folder has moved.
@@ -130,10 +132,7 @@ impl Add {
             .take(longest as u64 + 1)
             .read_to_end(&mut bytes)
             .context("standard input could not be read")?;
-        Ok(Fetched::piped(
-            bytes,
-            self.uri.as_deref().or(self.title.as_deref()),
-        ))
+        Ok(Fetched::piped(bytes, self.uri.as_deref()))
     }
 
     async fn page(&self, settings: &Settings, url: &str) -> anyhow::Result<Fetched> {
