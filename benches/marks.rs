@@ -161,6 +161,7 @@ fn made_up(dice: &mut Dice, number: usize) -> Order {
         title: format!("Page {number}"),
         language: Language::English,
         modified: None,
+        carried: None,
         origin: None,
         text: texts.join("\n"),
     };

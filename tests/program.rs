@@ -446,3 +446,29 @@ async fn a_folder_that_has_moved_takes_its_documents_along_when_told_to() {
     program.write("new/docs/vpn.md", VPN.replace("2일", "3일"));
     assert_eq!(add(&program, &["new/docs"], &[]).await.0, Some(0));
 }
+
+#[tokio::test]
+async fn a_new_date_in_the_front_matter_is_a_change_and_that_of_the_file_is_none() {
+    let program = Program::new([]).await;
+    let page = program.write("docs/vpn.md", VPN);
+    program.write("docs/leave.md", LEAVE);
+    add(&program, &["docs"], &[]).await;
+
+    program.write("docs/vpn.md", VPN.replace("2026-03-01", "2026-04-02"));
+    let (code, dated) = add(&program, &["docs"], &[]).await;
+
+    assert_eq!((code, &dated["revision"]), (Some(0), &json!(2)));
+    assert_eq!(dated["changed"], json!(["docs/vpn.md"]));
+    assert_eq!(dated["embedded"], 0);
+    let listed = program.run(&["library", "list", "--json"]).await.object();
+    let modified = listed["documents"][1]["modified"].as_str().unwrap();
+    assert!(modified.starts_with("2026-04-02"), "{listed}");
+    for page in [page, program.path("docs/leave.md")] {
+        let touched = std::fs::File::options().write(true).open(page).unwrap();
+        touched
+            .set_modified(std::time::SystemTime::UNIX_EPOCH)
+            .unwrap();
+    }
+    let (_, touched) = add(&program, &["docs"], &[]).await;
+    assert_eq!(touched["revision"], 2, "{touched}");
+}

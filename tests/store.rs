@@ -173,6 +173,7 @@ fn put(embedder: &WordHashes, (collection, uri): (&str, &str), text: &str) -> Or
         title: format!("Title of {uri}"),
         language: Language::of(text),
         modified: None,
+        carried: None,
         origin: None,
         text: text.to_owned(),
     };
@@ -1387,6 +1388,7 @@ impl Random {
             title: format!("Title {number}"),
             language: Language::English,
             modified: None,
+            carried: None,
             origin: None,
             text: lines.join("\n"),
         };

@@ -74,7 +74,7 @@ pub enum Unshelved {
 }
 
 /// Shelves `documents` as one revision. Where two of one origin share a shelfmark the last one
-/// counts; one that stands there already, with the same title and text, costs nothing.
+/// counts; one that stands there already, and says the same of itself, costs nothing.
 pub async fn shelve(
     shelving: &Shelving,
     documents: Vec<Document>,
@@ -139,7 +139,7 @@ fn sort(
             continue;
         };
         let moved = is_from_elsewhere(there.origin.as_ref(), card.origin.as_ref());
-        if is_same(there, &card) && (!moved || elsewhere == Elsewhere::Refuse) {
+        if is_same(there, &document) && (!moved || elsewhere == Elsewhere::Refuse) {
             shelved.unchanged.push(card);
         } else if moved && elsewhere == Elsewhere::Refuse {
             shelved
@@ -166,15 +166,22 @@ fn one_per_place(documents: Vec<Document>) -> (Vec<Document>, Vec<Refused>) {
             places.insert(document.shelfmark.clone(), document);
             continue;
         };
-        if !is_same(&first.card(), &document.card()) {
+        if !is_same(&first.card(), &document) {
             turned_away.push(refused(document.shelfmark, first.origin.as_ref()));
         }
     }
     (places.into_values().collect(), turned_away)
 }
 
-fn is_same(there: &Card, card: &Card) -> bool {
-    there.text == card.text && there.title == card.title
+/// Whether `document` says what stands there already. The date of its file is not its own.
+fn is_same(there: &Card, document: &Document) -> bool {
+    let card = document.card();
+    there.text == card.text
+        && there.title == card.title
+        && there.language == card.language
+        && document
+            .modified
+            .is_none_or(|modified| there.modified == Some(modified))
 }
 
 /// Old cards have no origin, and nothing can be said against them.

@@ -163,8 +163,11 @@ pub struct Document {
     pub shelfmark: Shelfmark,
     pub title: String,
     pub language: Language,
-    /// When its author last changed it, where the source tells.
+    /// When its author last changed it, where the text itself tells.
     pub modified: Option<DateTime<Utc>>,
+    /// When its file or its server says that it was changed. A new copy of a file has a new
+    /// date and nothing new to say, so this alone makes no other document.
+    pub carried: Option<DateTime<Utc>>,
     /// Where exactly it was taken from, where that is known: a URL, a file's whole path. Two
     /// folders of one name share URIs; origins they do not share.
     pub origin: Option<String>,
@@ -179,7 +182,7 @@ impl Document {
             shelfmark: self.shelfmark.clone(),
             title: self.title.clone(),
             language: self.language,
-            modified: self.modified,
+            modified: self.modified.or(self.carried),
             origin: self.origin.clone(),
             text: Digest::of(self.text.as_bytes()),
             bytes: self.text.len() as u64,

@@ -283,6 +283,7 @@ pub fn document(shelfmark: Shelfmark, origin: Option<String>, markup: Markup) ->
         title,
         language,
         modified,
+        carried: None,
         origin,
         text,
     }

@@ -64,6 +64,7 @@ impl Town {
             title: title.to_owned(),
             language: Language::of(text),
             modified: None,
+            carried: None,
             origin: None,
             text: text.to_owned(),
         };

@@ -222,6 +222,7 @@ fn document(card: &Card, text: String) -> Document {
         title,
         language,
         modified,
+        carried: None,
         origin,
         text,
     }

@@ -213,13 +213,14 @@ impl Reader<'_> {
             name: &fetched.name,
             longest: self.longest,
         };
-        let mut markup = self.child.parse(&raw).await?;
-        markup.modified = markup.modified.or(fetched.modified);
+        let markup = self.child.parse(&raw).await?;
         let shelfmark = Shelfmark {
             collection: self.collection.clone(),
             uri: fetched.uri,
         };
-        Ok(wiring::document(shelfmark, Some(fetched.origin), markup))
+        let mut document = wiring::document(shelfmark, Some(fetched.origin), markup);
+        document.carried = fetched.modified;
+        Ok(document)
     }
 }
 
