@@ -98,8 +98,8 @@ pub enum Unset {
         key: String,
         hint: String,
     },
-    #[error("{0}; see the settings file and the environment")]
-    Senseless(&'static str),
+    #[error("{place} has a slip: {rule}")]
+    Senseless { place: String, rule: &'static str },
     #[error("no home folder is known, so name the folders with --data and --models")]
     NoHome,
 }
@@ -139,29 +139,39 @@ impl Settings {
                 },
             )?;
         }
+        let place = file.map_or("deploy/saseo.toml".to_owned(), |path| {
+            path.display().to_string()
+        });
+        let mut settings = Self::of(&table, &place)?;
+        // One by one, so that a slip is looked for where it was made.
         for (key, value) in environment {
             if let Some(path) = key.strip_prefix("SASEO__") {
                 set_from_environment(&mut table, path, value)?;
+                settings = Self::of(&table, &format!("the environment variable {key}"))?;
             }
         }
-        let mut settings: Self = table.try_into().map_err(|slip: toml::de::Error| {
-            let place = file.map_or("the environment".to_owned(), |path| {
-                path.display().to_string()
-            });
-            Unset::Slip {
-                place,
-                slip: slip.to_string().trim().to_owned(),
-            }
-        })?;
         settings.folders.fill(environment)?;
-        settings.check()?;
-        Ok(settings)
+        match settings.broken() {
+            Some(rule) => Err(Unset::Senseless {
+                place: blamed(rule, environment).unwrap_or(place),
+                rule,
+            }),
+            None => Ok(settings),
+        }
+    }
+
+    fn of(table: &Table, place: &str) -> Result<Self, Unset> {
+        let read = table.clone().try_into();
+        read.map_err(|slip: toml::de::Error| Unset::Slip {
+            place: place.to_owned(),
+            slip: slip.to_string().trim().replace('\n', " "),
+        })
     }
 }
 
 impl Settings {
-    /// Values that can be read but make no sense.
-    fn check(&self) -> Result<(), Unset> {
+    /// The rule that a value breaks which can be read but makes no sense.
+    fn broken(&self) -> Option<&'static str> {
         let (answer, librarian, library) = (&self.answer, &self.librarian, &self.library);
         let wrong = [
             (
@@ -193,11 +203,23 @@ impl Settings {
                 "library.chunk-tokens is at most library.longest-chunk-tokens",
             ),
         ];
-        match wrong.iter().find(|(wrong, _)| *wrong) {
-            Some((_, rule)) => Err(Unset::Senseless(rule)),
-            None => Ok(()),
-        }
+        let broken = wrong.into_iter().find(|(wrong, _)| *wrong);
+        broken.map(|(_, rule)| rule)
     }
+}
+
+/// The variable that sets a key of `rule`, if there is one.
+fn blamed(rule: &str, environment: &Environment) -> Option<String> {
+    rule.split(' ')
+        .filter(|word| word.contains('.'))
+        .map(|key| key.replace('.', "__").replace('-', "_"))
+        .find_map(|key| {
+            let variable = format!("SASEO__{}", key.to_uppercase());
+            let set = environment
+                .keys()
+                .any(|name| name.eq_ignore_ascii_case(&variable));
+            set.then(|| format!("the environment variable {variable}"))
+        })
 }
 
 fn defaults() -> Result<Table, Unset> {
@@ -392,6 +414,27 @@ mod tests {
         let wrong = |text: &str| read(text, &[]).unwrap_err();
         assert!(wrong("[answer]\nconfidence-floor = 7.0\n").contains("between 0 and 1"));
         assert!(wrong("[library]\nchunk-tokens = 500\n").contains("longest-chunk-tokens"));
+    }
+
+    #[test]
+    fn a_slip_in_a_variable_is_not_blamed_on_the_file() {
+        let wrong = |name: &str, value: &str| read("", &[(name, value)]).unwrap_err();
+        for (name, value) in [
+            ("SASEO__ANSWER__SENTENCES", "0"),
+            ("SASEO__ANSWER__CONFIDENCE_FLOOR", "7.0"),
+            ("SASEO__LIBRARY__COLLECTION", "a/b"),
+            ("SASEO__LIBRARY__LONGEST_CHUNK_TOKENS", "1"),
+        ] {
+            let told = wrong(name, value);
+            let place = format!("the environment variable {name} has a slip: ");
+            assert!(told.starts_with(&place), "{told}");
+            assert!(!told.contains('\n'), "{told}");
+        }
+        assert!(
+            read("[answer]\nconfidence-floor = 7.0\n", &[])
+                .unwrap_err()
+                .starts_with("FILE has a slip: answer.confidence-floor")
+        );
     }
 
     #[test]

@@ -79,11 +79,7 @@ async fn hostile_files_are_refused_in_a_sentence_each() {
             b"<html><body><!-- nothing --></body>".to_vec(),
             "there is no text in it",
         ),
-        (
-            "large.md",
-            vec![b'a'; 20 << 20],
-            "it is larger than 10485760 bytes",
-        ),
+        ("large.md", vec![b'a'; 20 << 20], "it is larger than 10 MiB"),
         ("noise.md", noise(1 << 20), "it is a binary file, not text"),
         ("zeros.txt", vec![0; 4096], "it is a binary file, not text"),
         (
@@ -577,8 +573,8 @@ async fn what_cannot_be_fetched_is_told_in_a_sentence() {
         ),
         ("/tired", "the server answered 503; try again later"),
         ("/photo", "it is image/png, not text"),
-        ("/endless", "it is larger than 10485760 bytes"),
-        ("/lie", "it is larger than 10485760 bytes"),
+        ("/endless", "it is larger than 10 MiB"),
+        ("/lie", "it is larger than 10 MiB"),
         ("/packed", "it is compressed (gzip), not text"),
         ("/trickle", "it did not come within 2 seconds"),
     ] {

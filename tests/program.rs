@@ -472,3 +472,52 @@ async fn a_new_date_in_the_front_matter_is_a_change_and_that_of_the_file_is_none
     let (_, touched) = add(&program, &["docs"], &[]).await;
     assert_eq!(touched["revision"], 2, "{touched}");
 }
+
+#[tokio::test]
+async fn what_cannot_be_read_or_written_is_told_with_what_to_do() {
+    let program = Program::new([]).await;
+    let junk = program
+        .write("junk.saseo", "no parcel")
+        .display()
+        .to_string();
+    let folder = program.path(".").display().to_string();
+    let wrong = [
+        (
+            junk.as_str(),
+            "is not a library that saseo exported: it is something else, or damaged",
+        ),
+        (
+            "/nowhere.saseo",
+            "could not read /nowhere.saseo: there is no such place",
+        ),
+        (
+            folder.as_str(),
+            "is not a library that saseo exported: it is a folder",
+        ),
+    ];
+    for (file, expected) in wrong {
+        let ran = program.run(&["library", "import", file]).await;
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.contains(expected), "{ran:?}");
+        assert!(!ran.stderr.contains("os error"), "{ran:?}");
+    }
+    let program = Program::new([]).await;
+    program.write("data", "a file");
+    let ran = program.run(&["library", "list"]).await;
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr
+            .ends_with("a file stands in the way; name another place\n"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn one_change_is_told_as_one() {
+    let program = Program::new([]).await;
+    program.write("wiki/leave.md", LEAVE);
+    let wiki = program.path("wiki").display().to_string();
+    program.run(&["library", "add", &wiki]).await;
+    let log = program.run(&["library", "log"]).await;
+    assert!(log.stdout.contains(", 1 change\n"), "{log:?}");
+}

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{FAILURE, Form, FormArgs, because, console};
 use crate::adapters::models::verify;
 use crate::adapters::store::Standing;
+use crate::domain::figures::count;
 use crate::ports::Library as _;
 use crate::settings::Settings;
 use crate::wiring;
@@ -148,12 +149,13 @@ async fn library(settings: &Settings) -> Result<String, String> {
     let revision = shelves.library.revision();
     match shelves.library.standing() {
         Standing::Ready => Ok(format!(
-            "{} documents, {} passages at {revision}",
-            sizes.documents, sizes.chunks
+            "{}, {} at {revision}",
+            count(sizes.documents, "document"),
+            count(sizes.chunks, "passage")
         )),
         Standing::Behind(missing) => Err(format!(
-            "the index lacks {} documents; the next question or `saseo library rebuild` puts them in",
-            missing.len()
+            "the index lacks {}; the next question or `saseo library rebuild` mends it",
+            count(missing.len(), "document")
         )),
         Standing::OtherEmbedder(other) => Err(format!(
             "the index was made with {other}; run `saseo library rebuild`"

@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits, reads, writes or asks the time; what a rule needs is its argument.
 
+pub mod figures;
 pub mod language;
 pub mod document;
 pub mod revision;

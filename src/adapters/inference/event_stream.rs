@@ -4,6 +4,8 @@
 //! space after the colon, `\r\n` or `\n`, comments as heartbeats, a last event without its empty
 //! line. Pure, so that all of it can be tested without a server.
 
+use crate::domain::figures::Bytes;
+
 /// Puts events together from portions of bytes.
 #[derive(Debug, Default)]
 pub(super) struct EventStream {
@@ -14,8 +16,8 @@ pub(super) struct EventStream {
 /// A line or an event that never ends.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the endpoint sent an event of more than {} bytes",
-    EventStream::LONGEST
+    "the endpoint sent an event of more than {}",
+    Bytes(EventStream::LONGEST)
 )]
 pub(super) struct Endless;
 

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use child::{ChildLimits, ParseChild, child_main};
 
+use crate::domain::figures::Bytes;
 use crate::domain::language::Language;
 
 /// A file as it came: nothing in it is believed.
@@ -61,7 +62,7 @@ pub enum Unparsable {
     NoText,
     #[error("it is {kind}, not text")]
     Binary { kind: String },
-    #[error("it is larger than {longest} bytes")]
+    #[error("it is larger than {}", Bytes(*longest))]
     TooLarge { longest: usize },
     #[error("its characters make no sense in any encoding; save it as UTF-8")]
     Garbled,
@@ -270,7 +271,7 @@ mod tests {
         let large = vec![b'a'; Raw::LONGEST + 1];
         assert_eq!(
             read("a.md", &large).expect_err("large").to_string(),
-            "it is larger than 10485760 bytes"
+            "it is larger than 10 MiB"
         );
     }
 

@@ -16,6 +16,7 @@ pub use folder::{Listing, Place, Skipped, Skipping, list};
 pub use web::Fetcher;
 
 use crate::domain::document::Digest;
+use crate::domain::figures::Bytes;
 use crate::ports::Cause;
 
 /// A document as its source gave it: nothing in it is believed yet.
@@ -84,7 +85,7 @@ pub enum Unfetched {
         patience: Duration,
     },
     /// It is larger than we read.
-    #[error("it is larger than {longest} bytes")]
+    #[error("it is larger than {}", Bytes(*longest))]
     TooLarge {
         /// The most we read.
         longest: usize,

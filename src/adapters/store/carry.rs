@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -73,7 +74,7 @@ fn export(core: &Core, path: &Path) -> Result<(), Trouble> {
         .map_err(wrong())?;
     let mut zip = ZipWriter::new(BufWriter::new(file));
     fill(core, &mut zip, path)?;
-    let file = zip.finish().map_err(|error| unzipped(path, &error))?;
+    let file = zip.finish().map_err(|error| wrong()(error.into()))?;
     let file = file
         .into_inner()
         .map_err(std::io::IntoInnerError::into_error)
@@ -132,7 +133,7 @@ fn begin<W: Write + Seek>(
         .compression_method(CompressionMethod::Stored)
         .large_file(true);
     zip.start_file(name, options)
-        .map_err(|error| unzipped(path, &error))
+        .map_err(|error| Trouble::file("write", path)(error.into()))
 }
 
 fn copy(from: &Path, to: &mut impl Write) -> Result<(), Trouble> {
@@ -141,8 +142,11 @@ fn copy(from: &Path, to: &mut impl Write) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn unzipped(path: &Path, error: &zip::result::ZipError) -> Trouble {
-    not_an_export(path, &error.to_string())
+fn unzipped(path: &Path, error: ZipError) -> Trouble {
+    if let ZipError::Io(error) = error {
+        return Trouble::file("read", path)(error);
+    }
+    not_an_export(path, "it is something else, or damaged")
 }
 
 fn not_an_export(path: &Path, why: &str) -> Trouble {
@@ -163,9 +167,12 @@ fn import(core: &Core, writer: &mut Writer, path: &Path) -> Result<Vec<String>, 
     if revisions > 0 {
         return Err(Trouble::NotEmpty(revisions));
     }
+    if path.is_dir() {
+        return Err(not_an_export(path, "it is a folder"));
+    }
     disk::Room::of(&core.folder)?.gate()?;
     let file = File::open(path).map_err(Trouble::file("read", path))?;
-    let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unzipped(path, &error))?;
+    let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| unzipped(path, error))?;
     let mut parcel = Parcel { path, zip };
     let about = parcel.about()?;
     let register = parcel.bytes(Register::NAME, LONGEST)?;
@@ -266,7 +273,7 @@ impl Parcel<'_> {
         let file = self
             .zip
             .by_name(VECTORS)
-            .map_err(|error| unzipped(path, &error))?;
+            .map_err(|error| unzipped(path, error))?;
         let mut file = BufReader::new(file);
         let index = &core.now().index;
         while let Some((key, row)) = record(&mut file).map_err(Trouble::file("read", path))? {

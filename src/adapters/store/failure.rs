@@ -3,23 +3,23 @@
 //! The ports' errors are shaped by what a caller can do; these say what a person can do, and
 //! travel below them as the cause.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::domain::document::Digest;
 use crate::domain::embedding::Fingerprint;
+use crate::domain::figures::count;
 use crate::ports::{Cause, Uncommitted, Unread};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
-    #[error("could not {doing} {}; see that the disk has room and the folder is ours to write", path.display())]
+    #[error("could not {doing} {}: {}", path.display(), advice(error))]
     File {
         doing: &'static str,
         path: PathBuf,
-        #[source]
-        source: io::Error,
+        error: io::Error,
     },
     #[error(
         "the data folder {} is in use by process {holder}; stop that process first, or name another folder with --data",
@@ -56,7 +56,8 @@ pub enum Trouble {
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
     Inconsistent(&'static str),
     #[error(
-        "the index lacks {0} documents of the register; the next search or addition puts them in"
+        "the index lacks {} of the register; the next search or addition mends it",
+        count(*.0, "document")
     )]
     Behind(usize),
     #[error(
@@ -80,7 +81,8 @@ pub enum Trouble {
     #[error("the embedding model failed while the index was made; try again")]
     Embedding(#[source] crate::ports::Unembedded),
     #[error(
-        "this library already has {0} revisions; import into an empty data folder, named with --data"
+        "this library already has {}; import into an empty data folder, named with --data",
+        count(*.0, "revision")
     )]
     NotEmpty(u64),
     #[error("{} is not a library that saseo exported: {why}; export it again", path.display())]
@@ -98,23 +100,64 @@ pub enum Trouble {
     Stopped,
 }
 
+/// What a failure of a file means to a person, and what to do about it.
+const ADVICE: [(ErrorKind, &str); 9] = [
+    (
+        ErrorKind::PermissionDenied,
+        "the user that runs saseo has no right to do so; give it the right, or name another place",
+    ),
+    (
+        ErrorKind::ReadOnlyFilesystem,
+        "the disk can only be read; mount it for writing, or name another place",
+    ),
+    (
+        ErrorKind::StorageFull,
+        "the disk is full; make room and try again",
+    ),
+    (
+        ErrorKind::QuotaExceeded,
+        "the user that runs saseo may store no more; make room and try again",
+    ),
+    (
+        ErrorKind::NotFound,
+        "there is no such place; see that the path is right",
+    ),
+    (
+        ErrorKind::AlreadyExists,
+        "a file stands in the way; name another place",
+    ),
+    (
+        ErrorKind::NotADirectory,
+        "a file stands in the way; name another place",
+    ),
+    (ErrorKind::IsADirectory, "it is a folder; name a file"),
+    (
+        ErrorKind::InvalidData,
+        "it is damaged; put a copy from a backup in its place",
+    ),
+];
+
+fn advice(error: &io::Error) -> String {
+    let known = ADVICE.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(
+        || format!("{error}; see to the disk and try again"),
+        |(_, advice)| (*advice).to_owned(),
+    )
+}
+
 impl Trouble {
     /// For `map_err`: what was being done to which file.
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::File {
-            doing,
-            path,
-            source,
-        }
+        move |error| Self::File { doing, path, error }
     }
 
     /// Whether the disk is full.
     pub(super) fn no_room(&self) -> bool {
-        let (Self::File { source, .. } | Self::IndexDisk(source)) = self else {
+        let (Self::File { error, .. } | Self::IndexDisk(error)) = self else {
             return matches!(self, Self::DiskFull { .. });
         };
-        source.kind() == io::ErrorKind::StorageFull
+        error.kind() == ErrorKind::StorageFull
     }
 }
 
@@ -147,5 +190,29 @@ impl From<Trouble> for Uncommitted {
         } else {
             Self::Failed(Cause::from(trouble))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fails_with_a_file_is_told_in_one_sentence_with_what_to_do() {
+        let told =
+            |error| Trouble::file("open", Path::new("data/saseo.lock"))(error).to_string();
+        assert_eq!(
+            told(ErrorKind::PermissionDenied.into()),
+            "could not open data/saseo.lock: the user that runs saseo has no right to do so; \
+             give it the right, or name another place"
+        );
+        let other = told(io::Error::other("the cable is out"));
+        assert!(other.ends_with(": the cable is out; see to the disk and try again"));
+    }
+
+    #[test]
+    fn one_is_not_told_as_many() {
+        assert!(Trouble::Behind(1).to_string().contains("1 document of"));
+        assert!(Trouble::NotEmpty(2).to_string().contains("2 revisions;"));
     }
 }

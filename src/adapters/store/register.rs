@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::disk;
 use super::failure::Trouble;
 use crate::domain::document::Digest;
+use crate::domain::figures::Bytes;
 use crate::domain::revision::{Entry, Revision};
 
 /// Where the register stands; what is needed to write the next line.
@@ -259,9 +260,9 @@ fn cut(path: &Path, torn: &[u8], whole: u64) -> Result<String, Trouble> {
         })
         .map_err(Trouble::file("cut", path))?;
     Ok(format!(
-        "the register ended in a line that was never finished ({} bytes); it was moved to {name}, \
+        "the register ended in a line that was never finished ({}); it was moved to {name}, \
          and the change it spoke of has to be made again",
-        torn.len()
+        Bytes(torn.len())
     ))
 }
 

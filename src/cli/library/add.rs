@@ -14,6 +14,7 @@ use crate::adapters::parse::{ParseChild, Raw, Unparsable, reads};
 use crate::adapters::sources::{Fetched, Fetcher, Place, Skipped, Unfetched, list};
 use crate::app::ingest::{self, Elsewhere, Progress, Refused, Shelved, Shelving};
 use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
+use crate::domain::figures::count;
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -274,9 +275,9 @@ fn report(shelved: &Shelved, left: &Left) {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     console::say(&format!(
-        "{}; {} passages, library {}",
+        "{}; {}, library {}",
         counts.join(", "),
-        shelved.chunks,
+        count(shelved.chunks, "passage"),
         shelved.revision
     ));
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::super::{FAILURE, Form};
 use super::console;
 use crate::adapters::store::{Sizes, Standing, Tools};
+use crate::domain::figures::count;
 use crate::domain::revision::Revision;
 use crate::ports::Library as _;
 use crate::settings::Settings;
@@ -19,7 +20,7 @@ pub(super) async fn status(shelves: &Shelves, form: Form) -> anyhow::Result<Exit
     let revision = shelves.library.revision();
     let standing = match shelves.library.standing() {
         Standing::Ready => "ready".to_owned(),
-        Standing::Behind(missing) => format!("lacks {} documents", missing.len()),
+        Standing::Behind(missing) => format!("lacks {}", count(missing.len(), "document")),
         Standing::OtherEmbedder(other) => format!("made with another embedder, {other}"),
     };
     if form == Form::Json {
@@ -106,9 +107,9 @@ pub(super) async fn compact(
         ));
     }
     console::say(&format!(
-        "{} texts and {} receipts forgotten, {} freed; the oldest revision is now {}",
-        compacted.forgotten.len(),
-        compacted.receipts,
+        "{} and {} forgotten, {} freed; the oldest revision is now {}",
+        count(compacted.forgotten.len(), "text"),
+        count(compacted.receipts, "receipt"),
         HumanBytes(compacted.freed),
         compacted.oldest,
     ));

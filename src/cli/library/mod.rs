@@ -15,6 +15,7 @@ pub(super) use add::shelve;
 
 use super::{Form, FormArgs, ScopeArgs, collection, console, revision};
 use crate::domain::document::{Card, CollectionName, Digest, Shelfmark};
+use crate::domain::figures::count;
 use crate::domain::passage::Scope;
 use crate::domain::revision::{Change, Entry, Revision};
 use crate::ports::{Library as _, Order};
@@ -180,8 +181,8 @@ async fn list(shelves: &Shelves, scope: &Scope, form: Form) -> anyhow::Result<Ex
         ));
     }
     console::tell(&console::dim(&format!(
-        "{} documents at {revision}",
-        cards.len()
+        "{} at {revision}",
+        count(cards.len(), "document")
     )));
     Ok(ExitCode::SUCCESS)
 }
@@ -220,8 +221,8 @@ async fn log(shelves: &Shelves, limit: usize, form: Form) -> anyhow::Result<Exit
 
 fn print(entry: &Entry) {
     let at = entry.at.format("%Y-%m-%d %H:%M:%S");
-    let changes = entry.changes.len();
-    let head = format!("{} {at} by {}, {changes} changes", entry.revision, entry.by);
+    let changes = count(entry.changes.len(), "change");
+    let head = format!("{} {at} by {}, {changes}", entry.revision, entry.by);
     console::say(&console::bold(&head));
     for change in &entry.changes {
         let sign = match change {
