@@ -123,6 +123,18 @@ pub trait Audience: Send + Sync {
 pub trait Intake: Send + Sync {
     /// Keeps `event`, durably, and sees to it that it is answered once.
     async fn hand_over(&self, event: Event) -> Result<Accepted, Unrecorded>;
+    /// What there is to choose from that fits what a person has `typed` so far: what is chosen,
+    /// and what is shown for it. Nothing while the library is being opened.
+    async fn offers(&self, of: Offered, typed: &str) -> Vec<(String, String)>;
+}
+
+/// What a person may choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// Documents, by URI.
+    Documents,
+    /// Collections, by name.
+    Collections,
 }
 
 /// Whether an event was new.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub librarian: Librarian,
     pub library: Library,
     pub answer: Answer,
+    pub reception: Reception,
+    pub discord: Discord,
 }
 
 /// Where things lie; empty paths are filled in by [`Settings::read`].
@@ -66,6 +69,32 @@ pub struct Library {
     /// Written like `10.0.0.0/8`.
     pub fetch_networks: Vec<String>,
     pub fetch_any_port: bool,
+}
+
+/// How messengers are answered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Reception {
+    pub queue: NonZeroUsize,
+    pub generations: NonZeroUsize,
+    #[serde(rename = "longest-wait-seconds")]
+    longest_wait: u64,
+    /// Names or ids of roles.
+    pub curators: Vec<String>,
+}
+
+impl Reception {
+    pub fn longest_wait(&self) -> Duration {
+        Duration::from_secs(self.longest_wait)
+    }
+}
+
+/// The bot in Discord. Its token is a secret and comes from the environment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Discord {
+    pub api_url: String,
+    pub answer_in_threads: bool,
 }
 
 /// How questions are answered.

@@ -17,5 +17,6 @@ mod librarian;
 mod models;
 mod parse;
 mod program;
+mod reception;
 mod store;
 mod tidy;

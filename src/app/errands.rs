@@ -15,7 +15,8 @@ use crate::domain::page::{Block, Page};
 use crate::domain::passage::Scope;
 use crate::domain::reply;
 use crate::ports::{
-    Acquirer, Cause, Handed, Inbox, Messenger, Order, Query, Unacquired, Unsent,
+    Acquirer, Cause, Handed, Inbox, Messenger, Offered, Order, Query, Unacquired, Unread,
+    Unsent,
 };
 
 /// The desk, with what it takes to put documents on the shelf.
@@ -406,6 +407,34 @@ impl Errand<'_> {
 fn refused(refused: &Refused) -> String {
     let uri = &refused.shelfmark.uri;
     format!("{uri}: a document from elsewhere stands there")
+}
+
+/// Documents or collections whose name has `typed` in it, in the order of the shelves.
+pub(super) async fn offers(
+    counter: &Counter,
+    of: Offered,
+    typed: &str,
+) -> Result<Vec<(String, String)>, Unread> {
+    /// Platforms show no more.
+    const MOST: usize = 25;
+    let typed = typed.to_lowercase();
+    let fits = |text: &str| text.to_lowercase().contains(&typed);
+    let cards = counter.desk.library.cards(&Scope::default()).await?;
+    let mut offers: Vec<(String, String)> = Vec::new();
+    for card in cards {
+        let (choice, shown) = match of {
+            Offered::Documents => (card.shelfmark.uri, card.title),
+            Offered::Collections => {
+                let name = card.shelfmark.collection.to_string();
+                (name.clone(), name)
+            },
+        };
+        let new = offers.last().is_none_or(|(last, _)| *last != choice);
+        if offers.len() < MOST && new && (fits(&choice) || fits(&shown)) {
+            offers.push((choice, shown));
+        }
+    }
+    Ok(offers)
 }
 
 fn undelivered(error: &Unsent) -> String {

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::{Asked, answer};
-use super::errands::{Counter, Errand};
+use super::errands::{self, Counter, Errand};
 use super::replay;
 use crate::domain::event::{Event, Platform, Press, Wish};
 use crate::domain::language::Language;
@@ -27,8 +27,8 @@ use crate::domain::question::{QuestionText, Turn, Unaskable};
 use crate::domain::queue::{FairQueue, Full};
 use crate::domain::{render, reply};
 use crate::ports::{
-    Accepted, Audience, Cause, Clock, Closed, Inbox, Intake, Messenger, Pace, Unrecorded,
-    Unsent,
+    Accepted, Audience, Cause, Clock, Closed, Inbox, Intake, Messenger, Offered, Pace,
+    Unrecorded, Unsent,
 };
 
 /// How much is taken on, and how long things may take.
@@ -141,18 +141,35 @@ impl Intake for Arc<Reception> {
         }
         Ok(accepted)
     }
+
+    async fn offers(&self, of: Offered, typed: &str) -> Vec<(String, String)> {
+        let counter = self.counter.borrow().clone();
+        let Some(counter) = counter else {
+            return Vec::new();
+        };
+        match errands::offers(&counter, of, typed).await {
+            Ok(offers) => offers,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "nothing to offer");
+                Vec::new()
+            },
+        }
+    }
 }
 
 impl Reception {
-    /// A reception that has not begun to work; see [`Reception::run`].
-    pub fn new(
+    /// A reception that has taken up what an earlier run left open, and begins to work with
+    /// [`Reception::run`]. Events may be handed over from here on, and not before: they would
+    /// be taken up a second time.
+    pub async fn open(
         inbox: Arc<dyn Inbox>,
         messengers: BTreeMap<Platform, Arc<dyn Messenger>>,
         counter: watch::Receiver<Option<Counter>>,
         clock: Arc<dyn Clock>,
         rules: ReceptionRules,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Result<Arc<Self>, Unrecorded> {
+        let left = inbox.unfinished().await?;
+        let ours = Arc::new(Self {
             inbox,
             messengers,
             clock,
@@ -168,16 +185,16 @@ impl Reception {
             // One at a time: an addition embeds, and that takes the whole machine.
             errands: Semaphore::new(1),
             closing: watch::Sender::new(false),
-        })
+        });
+        for (event, posts) in left {
+            ours.enter(Job::new(event, posts));
+        }
+        Ok(ours)
     }
 
-    /// Takes up what an earlier run left open, then answers until [`Reception::close`]. What is
-    /// under way then gets a little time to end; what does not is in the inbox, and the next
-    /// run takes it up.
-    pub async fn run(self: &Arc<Self>) -> Result<(), Unrecorded> {
-        for (event, posts) in self.inbox.unfinished().await? {
-            self.enter(Job::new(event, posts));
-        }
+    /// Answers until [`Reception::close`]. What is under way then gets a little time to end;
+    /// what does not is in the inbox, and the next run takes it up.
+    pub async fn run(self: &Arc<Self>) {
         let mut workers = JoinSet::new();
         for _ in 0..self.rules.generations {
             let ours = Arc::clone(self);
@@ -190,7 +207,6 @@ impl Reception {
         drop(timeout_at(until, ended(&mut workers)).await);
         let mut tasks = std::mem::take(&mut *held(&self.tasks));
         drop(timeout_at(until, ended(&mut tasks)).await);
-        Ok(())
     }
 
     /// Takes nothing new on from here on, and lets [`Reception::run`] end.

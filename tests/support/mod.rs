@@ -1,5 +1,6 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
+pub(crate) mod board;
 pub(crate) mod embedder;
 pub(crate) mod openai;
 pub(crate) mod program;

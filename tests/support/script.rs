@@ -1,6 +1,7 @@
 //! A chat model that writes what a test tells it to: real models lie too rarely on demand.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use saseo::domain::document::Digest;
@@ -10,6 +11,8 @@ use tokio::sync::mpsc;
 /// Writes its script, word by word, and remembers what it was asked.
 pub(crate) struct Script {
     text: Option<String>,
+    /// Before each word.
+    pace: Duration,
     asked: Mutex<Vec<Vec<Message>>>,
 }
 
@@ -17,14 +20,21 @@ impl Script {
     pub(crate) fn saying(text: &str) -> Self {
         Self {
             text: Some(text.to_owned()),
+            pace: Duration::ZERO,
             asked: Mutex::default(),
         }
+    }
+
+    /// A model that thinks before each word.
+    pub(crate) fn slowly(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     /// An engine that fails each time.
     pub(crate) fn broken() -> Self {
         Self {
             text: None,
+            pace: Duration::ZERO,
             asked: Mutex::default(),
         }
     }
@@ -63,7 +73,7 @@ impl ChatModel for Script {
         };
         for word in text.split_inclusive(' ') {
             pieces.send(word.to_owned()).ok();
-            tokio::task::yield_now().await;
+            tokio::time::sleep(self.pace).await;
         }
         Ok(Written {
             text: text.clone(),

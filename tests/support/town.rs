@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use saseo::adapters::clock::SystemClock;
-use saseo::adapters::store::Stacks;
+use saseo::adapters::store::{Mailbox, Stacks};
 use saseo::app::answer::{Asked, Unanswered, answer};
 use saseo::app::desk::{Desk, Prompts, Rules};
 use saseo::app::ingest::{Elsewhere, Shelved, shelve};
@@ -25,12 +25,17 @@ use super::script::Script;
 pub(crate) struct Town {
     pub(crate) desk: Desk,
     pub(crate) script: Arc<Script>,
-    _folder: tempfile::TempDir,
+    pub(crate) inbox: Mailbox,
+    pub(crate) folder: Arc<tempfile::TempDir>,
 }
 
 impl Town {
     pub(crate) fn with(script: Script) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(Arc::new(tempfile::tempdir().unwrap()), script)
+    }
+
+    /// In a data folder that may have been lived in.
+    pub(crate) fn within(folder: Arc<tempfile::TempDir>, script: Script) -> Self {
         let embedder: Arc<dyn Embedder> = Arc::new(WordHashes::new(64));
         let clock = Arc::new(SystemClock::start());
         let opened =
@@ -50,7 +55,8 @@ impl Town {
         Self {
             desk,
             script,
-            _folder: folder,
+            inbox: opened.inbox,
+            folder,
         }
     }
 

@@ -1,0 +1,518 @@
+//! Every event gets exactly one visible answer: across crashes, floods, and a platform that is
+//! away.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use saseo::adapters::clock::SystemClock;
+use saseo::app::errands::Counter;
+use saseo::app::reception::{Reception, ReceptionRules};
+use saseo::domain::document::{CollectionName, Document, Shelfmark};
+use saseo::domain::event::{
+    Curators, Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
+};
+use saseo::domain::language::Language;
+use saseo::ports::{
+    Accepted, Acquirer, Handed, Inbox as _, Intake as _, Messenger, Unacquired,
+};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::support::board::{Board, Weather};
+use crate::support::script::Script;
+use crate::support::town::Town;
+
+const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
+    Unused leave days do not carry over to the next year.\n";
+const QUESTION: &str = "How many days of leave does an employee have?";
+const ANSWER: &str = "Every employee has 15 days of leave a year.";
+
+/// A reception at work, with a board that everybody sees.
+struct Hall {
+    reception: Arc<Reception>,
+    board: Arc<Board>,
+    town: Town,
+    open: watch::Sender<Option<Counter>>,
+    running: JoinHandle<()>,
+}
+
+impl Hall {
+    async fn closed(town: Town, board: Arc<Board>, rules: ReceptionRules) -> Self {
+        let messengers: BTreeMap<_, _> =
+            [(Platform::Discord, Arc::clone(&board) as Arc<dyn Messenger>)].into();
+        let (open, counter) = watch::channel(None);
+        let reception = Reception::open(
+            Arc::new(town.inbox.clone()),
+            messengers,
+            counter,
+            Arc::new(SystemClock::start()),
+            rules,
+        );
+        let reception = reception.await.unwrap();
+        let ours = Arc::clone(&reception);
+        #[expect(clippy::disallowed_methods, reason = "the test holds its handle")]
+        let running = tokio::spawn(async move { ours.run().await });
+        Self {
+            reception,
+            board,
+            town,
+            open,
+            running,
+        }
+    }
+
+    async fn with(script: Script) -> Self {
+        let town = Town::with(script);
+        town.add("Leave", LEAVE).await;
+        let hall = Self::closed(town, Arc::default(), quick()).await;
+        hall.open();
+        hall
+    }
+
+    fn open(&self) {
+        self.open.send_replace(Some(Counter {
+            desk: self.town.desk.clone(),
+            acquirer: Arc::new(Texts),
+            collection: CollectionName::default(),
+            longest: 1 << 20,
+            curators: Curators {
+                roles: vec!["librarian".into()],
+            },
+        }));
+    }
+
+    async fn hears(&self, event: &Event) -> Accepted {
+        self.reception.hand_over(event.clone()).await.unwrap()
+    }
+
+    /// Hears `event`, and gives back what the newest post says in the end.
+    async fn replies_to(&self, event: &Event) -> String {
+        self.hears(event).await;
+        self.settled().await;
+        self.board.reads().pop().unwrap()
+    }
+
+    async fn settled(&self) {
+        for _ in 0..1_500 {
+            if self.town.inbox.unfinished().await.unwrap().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let unfinished = self.town.inbox.unfinished().await.unwrap();
+        assert!(unfinished.is_empty(), "{unfinished:?}");
+    }
+
+    /// What is left when the process is gone.
+    async fn crashed(self) -> (Arc<tempfile::TempDir>, Arc<Board>) {
+        let Self {
+            reception,
+            board,
+            town,
+            open,
+            running,
+        } = self;
+        running.abort();
+        drop(running.await);
+        drop(reception);
+        drop(open);
+        let folder = Arc::clone(&town.folder);
+        drop(town);
+        (folder, board)
+    }
+}
+
+fn quick() -> ReceptionRules {
+    ReceptionRules {
+        pace: Duration::from_millis(20),
+        ..ReceptionRules::default()
+    }
+}
+
+/// Takes texts as they are.
+struct Texts;
+
+#[async_trait]
+impl Acquirer for Texts {
+    async fn page(&self, _: &str, _: &CollectionName) -> Result<Document, Unacquired> {
+        Err(Unacquired("it could not be reached".into()))
+    }
+
+    async fn file(
+        &self,
+        file: Handed<'_>,
+        uri: &str,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired> {
+        Ok(Document {
+            shelfmark: Shelfmark {
+                collection: collection.clone(),
+                uri: uri.to_owned(),
+            },
+            title: "Note".into(),
+            language: Language::English,
+            modified: None,
+            text: String::from_utf8(file.bytes.to_vec()).unwrap(),
+            origin: Some(uri.to_owned()),
+            carried: None,
+        })
+    }
+}
+
+fn person(id: &str) -> Person {
+    Person {
+        id: id.into(),
+        roles: vec!["librarian".into()],
+        administers: false,
+    }
+}
+
+fn event(id: &str, by: &str, wish: Wish) -> Event {
+    Event {
+        key: EventKey::new(Platform::Discord, id),
+        place: Place {
+            platform: Platform::Discord,
+            server: Some("1".into()),
+            channel: "7".into(),
+            kind: PlaceKind::Channel,
+        },
+        person: person(by),
+        at: DateTime::UNIX_EPOCH,
+        language: Language::English,
+        replies_to: None,
+        wish,
+        address: String::new(),
+    }
+}
+
+fn ask(id: &str, by: &str, question: &str) -> Event {
+    let question = question.to_owned();
+    event(id, by, Wish::Ask { question })
+}
+
+fn answered(read: &str) -> bool {
+    read.contains(ANSWER) && read.contains("Sources")
+}
+
+#[tokio::test]
+async fn a_question_gets_one_post_that_ends_as_the_answer() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    assert_eq!(hall.hears(&ask("1", "a", QUESTION)).await, Accepted::New);
+    hall.settled().await;
+
+    let reads = hall.board.reads();
+    assert_eq!(reads.len(), 1);
+    assert!(answered(&reads[0]), "{reads:?}");
+    let buttons = hall.board.pinned()[0].said.last().unwrap().buttons.len();
+    assert_eq!(buttons, 3);
+}
+
+#[tokio::test]
+async fn a_draft_is_never_shown_only_what_stands() {
+    let lie = "The password is 12345678. ";
+    let hall = Hall::with(Script::saying(&format!("{lie}{ANSWER}"))).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.settled().await;
+    for page in &hall.board.pinned()[0].said {
+        assert!(!crate::support::board::text(page).contains("12345678"));
+    }
+    assert!(answered(&hall.board.reads()[0]));
+}
+
+#[tokio::test]
+async fn what_comes_twice_is_answered_once() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let events: Vec<_> = (0..60)
+        .map(|n| ask(&n.to_string(), &(n % 7).to_string(), QUESTION))
+        .collect();
+    for (at, event) in events.iter().enumerate() {
+        hall.hears(event).await;
+        hall.hears(&events[at / 2]).await;
+    }
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(reads.len(), 60);
+    assert!(reads.iter().all(|read| answered(read)));
+}
+
+#[tokio::test]
+async fn a_full_queue_sends_people_away_politely() {
+    let town = Town::with(Script::saying(ANSWER));
+    town.add("Leave", LEAVE).await;
+    let rules = ReceptionRules {
+        queue: 3,
+        ..quick()
+    };
+    let hall = Hall::closed(town, Arc::default(), rules).await;
+    for n in 0..5 {
+        hall.hears(&ask(&n.to_string(), "a", QUESTION)).await;
+    }
+    let busy = |read: &String| read.contains("ask again in a few minutes");
+    let reads = hall.board.until(|reads| reads.len() == 5).await;
+    assert_eq!(
+        reads.iter().filter(|read| busy(read)).count(),
+        2,
+        "{reads:?}"
+    );
+    hall.open();
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(
+        reads.iter().filter(|read| answered(read)).count(),
+        3,
+        "{reads:?}"
+    );
+}
+
+#[tokio::test]
+async fn before_the_library_is_open_people_are_asked_to_wait() {
+    let town = Town::with(Script::saying(ANSWER));
+    town.add("Leave", LEAVE).await;
+    let hall = Hall::closed(town, Arc::default(), quick()).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.hears(&ask("2", "b", "휴가는 며칠이야?")).await;
+    let reads = hall.board.until(|reads| reads.len() == 2).await;
+    assert!(
+        reads.contains(&"One moment, I am opening the library.".to_owned()),
+        "{reads:?}"
+    );
+    assert!(
+        reads.contains(&"잠시만요, 서가를 여는 중입니다.".to_owned()),
+        "{reads:?}"
+    );
+    hall.open();
+    hall.settled().await;
+    assert_eq!(hall.board.reads().len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_the_process_died_is_answered_by_the_next_in_the_same_post() {
+    let slow = Script::saying(ANSWER).slowly(Duration::from_millis(40));
+    let hall = Hall::with(slow).await;
+    for n in 0..8 {
+        hall.hears(&ask(&n.to_string(), &n.to_string(), QUESTION))
+            .await;
+    }
+    hall.board
+        .until(|reads| reads.iter().any(|read| answered(read)))
+        .await;
+    let (folder, board) = hall.crashed().await;
+    let before = board.reads();
+    assert!(before.iter().any(|read| !answered(read)), "{before:?}");
+
+    let town = Town::within(folder, Script::saying(ANSWER));
+    let hall = Hall::closed(town, board, quick()).await;
+    hall.open();
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(reads.len(), 8, "{reads:?}");
+    assert!(reads.iter().all(|read| answered(read)), "{reads:?}");
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_a_platform_that_is_away() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    hall.board.weather(Weather::Away);
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(hall.board.reads(), Vec::<String>::new());
+    hall.board.weather(Weather::Fine);
+    hall.settled().await;
+    assert!(answered(&hall.board.reads()[0]));
+}
+
+#[tokio::test]
+async fn a_place_where_we_may_not_write_ends_the_event() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    hall.board.weather(Weather::Locked);
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.settled().await;
+    hall.board.weather(Weather::Fine);
+    hall.hears(&ask("2", "a", QUESTION)).await;
+    hall.settled().await;
+    assert_eq!(hall.board.reads().len(), 1);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_answer_that_is_being_written_and_those_that_wait() {
+    let slow = Script::saying(ANSWER).slowly(Duration::from_secs(60));
+    let hall = Hall::with(slow).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.hears(&ask("2", "a", QUESTION)).await;
+    hall.board.until(|reads| reads.len() == 2).await;
+    hall.hears(&event("3", "b", Wish::Stop)).await;
+    hall.board
+        .until(|reads| reads.iter().any(|read| read.contains("nothing of yours")))
+        .await;
+    hall.hears(&event("4", "a", Wish::Stop)).await;
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(reads[..2], ["Stopped.", "Stopped."], "{reads:?}");
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_still_leaves_the_library_to_be_quoted() {
+    let hall = Hall::with(Script::broken()).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.settled().await;
+    assert!(answered(&hall.board.reads()[0]), "{:?}", hall.board.reads());
+}
+
+#[tokio::test]
+async fn a_mention_without_a_question_gets_a_hint_and_an_overlong_one_the_reason() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    hall.hears(&ask("1", "a", "  ")).await;
+    hall.hears(&ask("2", "a", &"long ".repeat(1_000))).await;
+    hall.settled().await;
+    let mut reads = hall.board.reads();
+    reads.sort();
+    assert!(
+        reads[0].contains("mention me together with a question"),
+        "{reads:?}"
+    );
+    assert!(reads[1].contains("more than 2000"), "{reads:?}");
+}
+
+#[tokio::test]
+async fn a_follow_up_sees_what_was_said_before_it() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.settled().await;
+    let follow_up = Event {
+        replies_to: Some("0".into()),
+        ..ask("2", "a", "And which of them carry over?")
+    };
+    hall.hears(&follow_up).await;
+    hall.settled().await;
+    let prompt = hall.town.script.prompts().pop().unwrap();
+    assert!(prompt.contains("carry over to the next year"), "{prompt}");
+}
+
+fn note() -> Wish {
+    Wish::Add {
+        what: vec![Material::Text {
+            text: "The door code is kept in Busan.".into(),
+            link: "https://discord.com/channels/1/7/2".into(),
+        }],
+        title: Some("Doors".into()),
+        collection: None,
+    }
+}
+
+#[tokio::test]
+async fn a_note_is_added_after_a_yes_and_answers_from_then_on() {
+    let hall = Hall::with(Script::saying("The door code is kept in Busan.")).await;
+    let question = "Where is the door code kept?";
+    let before = hall.replies_to(&ask("1", "a", question)).await;
+    assert!(!before.contains("Busan"), "{before}");
+
+    let add = event("2", "a", note());
+    let shown = hall.replies_to(&add).await;
+    assert!(shown.contains("Shall I add this"), "{shown}");
+    assert!(shown.contains("Doors"), "{shown}");
+
+    let yes = Wish::Press(Press::Add(add.key.short()));
+    let mut stranger = event("3", "z", yes.clone());
+    stranger.person.roles.clear();
+    for (event, said) in [
+        (stranger, "for the people whom the server has named"),
+        (event("4", "a", yes.clone()), "Added: Doors"),
+        (event("5", "a", yes), "settled before"),
+        (
+            ask("6", "a", question),
+            "The door code is kept in Busan. [1]",
+        ),
+        (
+            ask("7", "a", question),
+            "Doors <https://discord.com/channels/1/7/2>",
+        ),
+    ] {
+        let read = hall.replies_to(&event).await;
+        assert!(read.contains(said), "{read}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_become_a_document_is_told_with_the_reason() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let page = Wish::Add {
+        what: vec![Material::Page {
+            url: "https://wiki.example/leave".into(),
+        }],
+        title: None,
+        collection: None,
+    };
+    hall.hears(&event("1", "a", page)).await;
+    hall.settled().await;
+    assert_eq!(
+        hall.board.reads(),
+        ["https://wiki.example/leave: it could not be reached"]
+    );
+}
+
+#[tokio::test]
+async fn the_library_can_be_looked_at() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    for (id, wish, said) in [
+        ("1", Wish::List { collection: None }, "Leave.md"),
+        ("2", Wish::Status, "documents: 1"),
+        ("3", Wish::Log, "r1"),
+        (
+            "4",
+            Wish::Search {
+                words: "leave".into(),
+            },
+            ANSWER,
+        ),
+        (
+            "5",
+            Wish::Remove {
+                uri: "Nothing.md".into(),
+            },
+            "no document",
+        ),
+        (
+            "6",
+            Wish::Remove {
+                uri: "Leave.md".into(),
+            },
+            "Removed: Leave",
+        ),
+        ("7", Wish::List { collection: None }, "no document here yet"),
+        ("8", Wish::Sync { source: None }, "No sources"),
+    ] {
+        hall.hears(&event(id, "a", wish)).await;
+        hall.settled().await;
+        let read = hall.board.reads().pop().unwrap();
+        assert!(read.contains(said), "{id}: {read}");
+    }
+}
+
+#[tokio::test]
+async fn closing_lets_what_is_under_way_end_and_keeps_the_rest() {
+    let slow = Script::saying(ANSWER).slowly(Duration::from_millis(30));
+    let hall = Hall::with(slow).await;
+    for n in 0..20 {
+        hall.hears(&ask(&n.to_string(), &n.to_string(), QUESTION))
+            .await;
+    }
+    hall.board
+        .until(|reads| reads.iter().any(|read| answered(read)))
+        .await;
+    hall.reception.close();
+    assert_eq!(hall.hears(&ask("late", "z", QUESTION)).await, Accepted::New);
+    let Hall {
+        town,
+        running,
+        board,
+        ..
+    } = hall;
+    running.await.unwrap();
+    let left = town.inbox.unfinished().await.unwrap().len();
+    let done = board.reads().iter().filter(|read| answered(read)).count();
+    assert_eq!(done + left, 21);
+    assert!(done >= 1 && left >= 2, "{done} done, {left} left");
+}
