@@ -8,3 +8,5 @@ pub mod inference;
 pub mod store;
 pub mod parse;
 pub mod sources;
+#[cfg(feature = "discord")]
+pub mod discord;

@@ -1,0 +1,3 @@
+//! Discord: its REST and the limits it sets.
+
+pub mod limiter;
