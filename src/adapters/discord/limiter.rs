@@ -540,7 +540,7 @@ impl Limits {
             self.global.in_flight = self.global.in_flight.saturating_sub(1);
         }
         if let Some(bucket) = self.buckets.get_mut(&grant.bucket) {
-            bucket.back(fate);
+            bucket.back(fate, now);
         }
         if let Fate::Answered(heard) = fate {
             self.hear(grant, heard, now);
@@ -690,7 +690,9 @@ impl Bucket {
         self.left = self.left.saturating_sub(1);
     }
 
-    fn back(&mut self, fate: &Fate<'_>) {
+    fn back(&mut self, fate: &Fate<'_>, now: Instant) {
+        // While it still counts as under way: it may be counted in the new window.
+        self.renew(now);
         self.in_flight = self.in_flight.saturating_sub(1);
         if matches!(fate, Fate::NeverLeft) {
             self.left += 1;
@@ -871,8 +873,6 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
-
     use proptest::prelude::*;
     use serenity::model::id::{ApplicationId, ChannelId, InteractionId, MessageId};
 
@@ -978,17 +978,21 @@ mod tests {
             self.limits.back(grant, &Fate::Answered(heard), self.now);
         }
 
+        /// Gives `grant` if it may leave now, else lets time pass.
+        fn look(&mut self, grant: &mut Receiver<Grant>) -> Option<Grant> {
+            let next = self.limits.settle(self.now);
+            let given = grant.try_recv().ok();
+            if given.is_none() {
+                self.now = next.expect("somebody knows when to look again");
+            }
+            given
+        }
+
         /// Lets time pass; returns how long it was until `grant` was given.
         fn until(&mut self, grant: &mut Receiver<Grant>) -> (Duration, Grant) {
             let began = self.now;
-            for _ in 0..10_000 {
-                let next = self.limits.settle(self.now);
-                if let Ok(grant) = grant.try_recv() {
-                    return (self.now.duration_since(began), grant);
-                }
-                self.now = next.expect("somebody knows when to look again");
-            }
-            panic!("never left");
+            let given = (0..10_000).find_map(|_| self.look(grant));
+            (self.now.duration_since(began), given.expect("leaves"))
         }
     }
 
@@ -1012,6 +1016,21 @@ mod tests {
         let mut waiting = desk.comes(posts(1), Urgency::Must);
         assert_eq!(desk.until(&mut waiting).0, ms(1_200));
         // The new window has two more.
+        desk.goes(posts(1));
+        desk.goes(posts(1));
+        assert!(desk.comes(posts(1), Urgency::Must).try_recv().is_err());
+    }
+
+    #[test]
+    fn what_is_under_way_when_a_window_ends_may_be_counted_in_the_next() {
+        let mut desk = Desk::new();
+        let grant = desk.goes(posts(1));
+        desk.answered(grant, &left(4, 3, ms(800)));
+        desk.now += ms(700);
+        let early = desk.goes(posts(1));
+        desk.goes(posts(1));
+        desk.now += ms(100);
+        desk.answered(early, &left(4, 3, ms(790)));
         desk.goes(posts(1));
         desk.goes(posts(1));
         assert!(desk.comes(posts(1), Urgency::Must).try_recv().is_err());
@@ -1290,14 +1309,17 @@ mod tests {
     }
 
     impl Server {
-        fn take(&mut self, now: Instant) -> Option<Heard> {
+        fn take(&mut self, others: u32, now: Instant) -> Heard {
             if self.ends.is_none_or(|ends| ends <= now) {
                 self.ends = Some(now + self.length);
                 self.counted = 0;
             }
-            self.counted += 1;
-            let remaining = self.limit.checked_sub(self.counted)?;
-            Some(left(self.limit, remaining, self.ends?.duration_since(now)))
+            self.counted += 1 + others;
+            let reset_after = self.ends.unwrap().duration_since(now);
+            match self.limit.checked_sub(self.counted) {
+                Some(remaining) => left(self.limit, remaining, reset_after),
+                None => told_to_wait(reset_after, Reach::Bucket),
+            }
         }
     }
 
@@ -1307,27 +1329,27 @@ mod tests {
         urgency: Urgency,
         there: u64,
         back: u64,
+        /// Requests of another bot that are counted with this one.
+        others: u32,
     }
 
-    fn arrival() -> impl Strategy<Value = Arrival> {
+    fn arrival(others: u32) -> impl Strategy<Value = Arrival> {
         let urgencies = [Urgency::Must, Urgency::Should, Urgency::May];
-        (
-            0_u64..700,
-            proptest::sample::select(urgencies.to_vec()),
-            0_u64..400,
-            0_u64..400,
-        )
-            .prop_map(|(after, urgency, there, back)| Arrival {
+        let urgency = proptest::sample::select(urgencies.to_vec());
+        (0_u64..700, urgency, 0_u64..400, 0_u64..400, 0..=others).prop_map(
+            |(after, urgency, there, back, others)| Arrival {
                 after,
                 urgency,
                 there,
                 back,
-            })
+                others,
+            },
+        )
     }
 
     enum Event {
         Arrives(Arrival),
-        Reaches(Grant, u64),
+        Reaches(Arrival, Grant),
         Answered(Grant, Heard),
         Look,
     }
@@ -1339,18 +1361,24 @@ mod tests {
         events: BTreeMap<(Instant, usize), Event>,
         scheduled: usize,
         waiting: Vec<(Arrival, Receiver<Grant>)>,
-        too_many: String,
+        /// Until when Discord said to wait.
+        told: Instant,
+        too_many: usize,
+        too_early: usize,
     }
 
     impl Play {
         fn new(server: Server, arrivals: Vec<Arrival>) -> Self {
+            let desk = Desk::new();
             let mut play = Self {
-                desk: Desk::new(),
+                told: desk.now,
+                desk,
                 server,
                 events: BTreeMap::new(),
                 scheduled: 0,
                 waiting: Vec::new(),
-                too_many: String::new(),
+                too_many: 0,
+                too_early: 0,
             };
             let mut at = play.desk.now;
             for arrival in arrivals {
@@ -1365,46 +1393,57 @@ mod tests {
             self.events.insert((then, self.scheduled), event);
         }
 
-        fn run(&mut self) {
+        fn run(mut self) -> Self {
             while let Some(((now, _), event)) = self.events.pop_first() {
                 self.desk.now = now;
-                self.happens(event);
-                if let Some(next) = self.desk.limits.settle(now) {
-                    self.at(next, Event::Look);
-                }
-                self.leave();
+                self.happens(event, now);
+                self.look();
+                self.leave(now);
+            }
+            self
+        }
+
+        fn look(&mut self) {
+            if let Some(next) = self.desk.limits.settle(self.desk.now) {
+                self.at(next, Event::Look);
             }
         }
 
-        fn happens(&mut self, event: Event) {
-            let now = self.desk.now;
+        fn happens(&mut self, event: Event, now: Instant) {
             match event {
                 Event::Look => (),
                 Event::Arrives(arrival) => {
-                    let lane = edits(1);
-                    if let Ok((_, grant)) = self.desk.limits.arrive(lane, arrival.urgency, now)
-                    {
-                        self.waiting.push((arrival, grant));
-                    }
+                    let come = self.desk.limits.arrive(edits(1), arrival.urgency, now);
+                    let place = come.ok().map(|(_, grant)| (arrival, grant));
+                    self.waiting.extend(place);
                 },
-                Event::Reaches(grant, back) => match self.server.take(now) {
-                    Some(heard) => self.at(now + ms(back), Event::Answered(grant, heard)),
-                    None => write!(self.too_many, "too many at {now:?}").unwrap(),
+                Event::Reaches(arrival, grant) => {
+                    let heard = self.server.take(arrival.others, now);
+                    self.too_many += usize::from(heard.pause().is_some());
+                    self.at(now + ms(arrival.back), Event::Answered(grant, heard));
                 },
-                Event::Answered(grant, heard) => self.desk.answered(grant, &heard),
+                Event::Answered(grant, heard) => {
+                    let told = heard.pause().map(|pause| now + pause);
+                    self.told = self.told.max(told.unwrap_or(self.told));
+                    self.desk.answered(grant, &heard);
+                },
             }
         }
 
-        fn leave(&mut self) {
-            for (arrival, mut waiting) in std::mem::take(&mut self.waiting) {
-                match waiting.try_recv() {
-                    Ok(grant) => {
-                        let there = self.desk.now + ms(arrival.there);
-                        self.at(there, Event::Reaches(grant, arrival.back));
-                    },
-                    Err(_) => self.waiting.push((arrival, waiting)),
+        fn leave(&mut self, now: Instant) {
+            let waiting = std::mem::take(&mut self.waiting);
+            for (arrival, mut grant) in waiting {
+                match grant.try_recv() {
+                    Err(_) => self.waiting.push((arrival, grant)),
+                    Ok(grant) => self.go(arrival, grant, now),
                 }
             }
+        }
+
+        fn go(&mut self, arrival: Arrival, grant: Grant, now: Instant) {
+            self.too_early += usize::from(now < self.told);
+            let there = now + ms(arrival.there);
+            self.at(there, Event::Reaches(arrival, grant));
         }
     }
 
@@ -1413,12 +1452,24 @@ mod tests {
         fn discord_never_counts_more_than_it_allows(
             limit in 1_u32..7,
             length in 200_u64..6_000,
-            arrivals in proptest::collection::vec(arrival(), 1..80),
+            arrivals in proptest::collection::vec(arrival(0), 1..80),
         ) {
             let server = Server { limit, length: ms(length), counted: 0, ends: None };
-            let mut play = Play::new(server, arrivals);
-            play.run();
-            prop_assert_eq!(play.too_many, "");
+            let play = Play::new(server, arrivals).run();
+            prop_assert_eq!(play.too_many, 0);
+            prop_assert_eq!(play.too_early, 0);
+            prop_assert!(play.waiting.is_empty(), "somebody never left");
+        }
+
+        #[test]
+        fn nobody_leaves_early_when_another_bot_uses_the_bucket_up(
+            limit in 1_u32..7,
+            length in 200_u64..6_000,
+            arrivals in proptest::collection::vec(arrival(4), 1..80),
+        ) {
+            let server = Server { limit, length: ms(length), counted: 0, ends: None };
+            let play = Play::new(server, arrivals).run();
+            prop_assert_eq!(play.too_early, 0);
             prop_assert!(play.waiting.is_empty(), "somebody never left");
         }
     }
