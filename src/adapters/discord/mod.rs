@@ -1,3 +1,4 @@
 //! Discord: its REST and the limits it sets.
 
 pub mod limiter;
+pub mod rest;
