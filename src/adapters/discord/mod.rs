@@ -1,4 +1,5 @@
-//! Discord: its REST and the limits it sets.
+//! Discord: its REST and the limits it sets, and what is said there.
 
 pub mod limiter;
 pub mod rest;
+pub mod wire;

@@ -1,0 +1,1550 @@
+//! What Discord says, put into the librarian's words, and the librarian's pages, put into
+//! Discord's requests.
+//!
+//! Translation only: nothing here waits, keeps or decides. What a person may do is decided
+//! behind it; here is only told who they are.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serenity::model::application::{
+    CommandData, CommandInteraction, CommandType, Interaction, InteractionContext,
+    ResolvedOption, ResolvedTarget, ResolvedValue,
+};
+use serenity::model::channel::{Attachment, ChannelType, Message, MessageType, PartialChannel};
+use serenity::model::guild::{Member, Role};
+use serenity::model::id::{
+    ApplicationId, ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId,
+};
+use serenity::model::user::User;
+use serenity::model::{Permissions, Timestamp};
+use url::Url;
+
+use crate::domain::event::{
+    Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
+};
+use crate::domain::language::Language;
+
+/// What the adapter knows of the place where something was said.
+#[derive(Clone, Debug)]
+pub struct Here {
+    /// Our own user.
+    pub me: UserId,
+    /// Our application.
+    pub application: ApplicationId,
+    /// The server; none in a direct message. A message that was fetched does not say it itself.
+    pub server: Option<GuildId>,
+    pub kind: PlaceKind,
+    /// The server's roles.
+    pub roles: BTreeMap<RoleId, Rank>,
+    /// Who owns the server.
+    pub owner: Option<UserId>,
+    /// What is spoken here, for words that do not tell.
+    pub language: Language,
+}
+
+/// A role, as far as it matters who has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rank {
+    pub name: String,
+    /// Whether those who have it administer the server.
+    pub administers: bool,
+}
+
+impl From<&Role> for Rank {
+    fn from(role: &Role) -> Self {
+        Self {
+            name: role.name.clone(),
+            administers: administers(role.permissions),
+        }
+    }
+}
+
+fn administers(permissions: Permissions) -> bool {
+    permissions.intersects(Permissions::ADMINISTRATOR | Permissions::MANAGE_GUILD)
+}
+
+/// Where a reply goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "to", rename_all = "kebab-case")]
+pub enum Address {
+    /// Below a message.
+    Message {
+        channel: ChannelId,
+        message: MessageId,
+        author: UserId,
+        guild: Option<GuildId>,
+    },
+    /// To a command or a button. The token opens this one reply for a quarter of an hour from
+    /// `at`; after that there is only the channel.
+    Interaction {
+        application: ApplicationId,
+        id: InteractionId,
+        token: String,
+        channel: ChannelId,
+        guild: Option<GuildId>,
+        user: UserId,
+        deferred: Deferred,
+        at: DateTime<Utc>,
+    },
+}
+
+impl Address {
+    /// Reads what [`Event::address`] holds; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+/// How an interaction is acknowledged, and with that where its reply will stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Deferred {
+    /// In a new post that everybody sees.
+    Fresh,
+    /// In a new post that only the person sees.
+    Private,
+    /// In the post whose button was pressed.
+    InPlace,
+}
+
+impl Deferred {
+    fn of(wish: &Wish) -> Self {
+        match wish {
+            Wish::Ask { .. } | Wish::Add { .. } | Wish::Remove { .. } | Wish::Sync { .. } => {
+                Self::Fresh
+            },
+            Wish::List { .. }
+            | Wish::Search { .. }
+            | Wish::Status
+            | Wish::Log
+            | Wish::Stop
+            | Wish::Press(Press::Useful(_) | Press::NotUseful(_) | Press::Sources(_)) => {
+                Self::Private
+            },
+            Wish::Press(Press::Add(_) | Press::Leave(_) | Press::Stop(_)) => Self::InPlace,
+        }
+    }
+}
+
+/// What an interaction comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Event(Box<Event>),
+    /// Somebody is still typing, and wants to be shown what there is.
+    Completing(Completing),
+    /// Nothing can be made of it; a sentence for the person tells why.
+    Slip(&'static str),
+}
+
+/// An option that is being typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completing {
+    pub choice: Choice,
+    /// What was typed so far.
+    pub typed: String,
+    pub place: Place,
+    pub person: Person,
+}
+
+/// What there is to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    Document,
+    Collection,
+}
+
+/// What is wrong with what a person gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slip {
+    NoQuestion,
+    NothingToAdd,
+    NotAnAddress,
+    NoDocument,
+    NoWords,
+    EmptyMessage,
+    Unknown,
+}
+
+impl Slip {
+    fn words(self, language: Language) -> &'static str {
+        let (english, korean) = match self {
+            Self::NoQuestion => ("Please write a question.", "질문을 적어 주세요."),
+            Self::NothingToAdd => (
+                "Please give a web address, a file or a text to add.",
+                "추가할 웹 주소, 파일 또는 글을 넣어 주세요.",
+            ),
+            Self::NotAnAddress => (
+                "A web address begins with https:// or http://.",
+                "웹 주소는 https:// 또는 http://로 시작해야 합니다.",
+            ),
+            Self::NoDocument => (
+                "Please choose a document to remove.",
+                "서가에서 뺄 문서를 골라 주세요.",
+            ),
+            Self::NoWords => (
+                "Please write the words to search for.",
+                "찾을 말을 적어 주세요.",
+            ),
+            Self::EmptyMessage => (
+                "There is neither text nor a file in that message.",
+                "그 메시지에는 글도 파일도 없습니다.",
+            ),
+            Self::Unknown => (
+                "This is not known here any more. Please try again in a minute.",
+                "더는 쓰이지 않는 기능입니다. 잠시 뒤 다시 시도해 주세요.",
+            ),
+        };
+        match language {
+            Language::Korean => korean,
+            Language::English | Language::Other => english,
+        }
+    }
+}
+
+/// What a message asks of us. `None` for what is not meant for us: no mention of us, no reply
+/// to us and not in private; and for what no person said.
+pub fn heard(message: &Message, here: &Here) -> Option<Event> {
+    if !said_by_a_person(message, here) {
+        return None;
+    }
+    let replies_to = replied_to(message, here);
+    let mentioned = mentions(message, here.me);
+    if !mentioned && replies_to.is_none() && here.kind != PlaceKind::Direct {
+        return None;
+    }
+    let guild = message.guild_id.or(here.server);
+    let text = plain(&message.content, message, here);
+    if text.is_empty() && message.attachments.is_empty() && !mentioned {
+        return None;
+    }
+    let files = files(
+        &message.attachments,
+        &link(guild, message.channel_id, message.id.get()),
+    );
+    let roles = message.member.as_ref().map(|member| &*member.roles);
+    let address = Address::Message {
+        channel: message.channel_id,
+        message: message.id,
+        author: message.author.id,
+        guild,
+    };
+    Some(Event {
+        key: EventKey::new(
+            Platform::Discord,
+            &format!("channel/{}/message/{}", message.channel_id, message.id),
+        ),
+        place: place(guild, message.channel_id, here.kind),
+        person: person(message.author.id, roles.unwrap_or_default(), None, here),
+        at: when(message.id.created_at()),
+        language: language(&text, here),
+        replies_to: replies_to.map(|id| id.to_string()),
+        wish: wish(text, files),
+        address: serde_json::to_string(&address).ok()?,
+    })
+}
+
+fn language(text: &str, here: &Here) -> Language {
+    if text.contains(char::is_alphabetic) {
+        Language::of(text)
+    } else {
+        here.language
+    }
+}
+
+fn said_by_a_person(message: &Message, here: &Here) -> bool {
+    let author = &message.author;
+    matches!(
+        message.kind,
+        MessageType::Regular | MessageType::InlineReply
+    ) && message.webhook_id.is_none()
+        && !author.bot
+        && !author.system
+        && author.id != here.me
+}
+
+/// Our own message that `message` replies to.
+fn replied_to(message: &Message, here: &Here) -> Option<MessageId> {
+    let before = message.referenced_message.as_ref()?;
+    (message.kind == MessageType::InlineReply && before.author.id == here.me)
+        .then_some(before.id)
+}
+
+/// Whether `message` calls us by name. Discord's list of those mentioned tells that the words
+/// are no example in code; the words tell it from a reply, which mentions without a word.
+fn mentions(message: &Message, me: UserId) -> bool {
+    message.mentions.iter().any(|user| user.id == me)
+        && [format!("<@{me}>"), format!("<@!{me}>")]
+            .iter()
+            .any(|name| message.content.contains(name))
+}
+
+/// Files are to be added; words that came with them only introduce them, and are left out, as
+/// whoever adds them is shown what will be added. Pictures, sounds and films have no text to
+/// add: words beside nothing but those are a question.
+fn wish(text: String, files: Vec<Material>) -> Wish {
+    let readable = files.iter().any(|file| !only_for_eyes_and_ears(file));
+    if readable || (text.is_empty() && !files.is_empty()) {
+        return Wish::Add {
+            what: files,
+            title: None,
+            collection: None,
+        };
+    }
+    Wish::Ask { question: text }
+}
+
+fn only_for_eyes_and_ears(material: &Material) -> bool {
+    match material {
+        Material::File {
+            content_type: Some(kind),
+            ..
+        } => ["image/", "audio/", "video/"]
+            .iter()
+            .any(|family| kind.starts_with(family)),
+        Material::File { .. } | Material::Page { .. } | Material::Text { .. } => false,
+    }
+}
+
+/// What an interaction asks of us. `None` if it is not for us.
+pub fn asked(interaction: &Interaction, here: &Here) -> Option<Heard> {
+    let asker = Asker::of(interaction)?;
+    if interaction.application_id() != here.application {
+        return None;
+    }
+    let wish = match interaction {
+        Interaction::Command(command) => self::command(&command.data, &asker, here),
+        Interaction::Autocomplete(command) => return completing(command, &asker, here),
+        Interaction::Component(component) => Press::parse(&component.data.custom_id)
+            .map(Wish::Press)
+            .ok_or(Slip::Unknown),
+        // We open no form.
+        Interaction::Modal(_) => Err(Slip::Unknown),
+        Interaction::Ping(_) | _ => return None,
+    };
+    match wish {
+        Ok(wish) => Some(Heard::Event(Box::new(asker.event(wish, here)?))),
+        Err(slip) => Some(Heard::Slip(slip.words(asker.language()))),
+    }
+}
+
+/// What all interactions have in common.
+struct Asker<'a> {
+    application: ApplicationId,
+    id: InteractionId,
+    token: &'a str,
+    guild: Option<GuildId>,
+    channel: ChannelId,
+    /// What is said of the channel.
+    about: Option<&'a PartialChannel>,
+    context: Option<InteractionContext>,
+    member: Option<&'a Member>,
+    user: &'a User,
+    locale: &'a str,
+    /// The post of ours whose button was pressed.
+    post: Option<MessageId>,
+}
+
+impl<'a> Asker<'a> {
+    fn of(interaction: &'a Interaction) -> Option<Self> {
+        macro_rules! asker {
+            ($of:expr, $member:expr, $context:expr, $post:expr) => {
+                Some(Self {
+                    application: $of.application_id,
+                    id: $of.id,
+                    token: &$of.token,
+                    guild: $of.guild_id,
+                    channel: $of.channel_id,
+                    about: $of.channel.as_ref(),
+                    context: $context,
+                    member: $member,
+                    user: &$of.user,
+                    locale: &$of.locale,
+                    post: $post,
+                })
+            };
+        }
+        match interaction {
+            Interaction::Command(of) | Interaction::Autocomplete(of) => {
+                asker!(of, of.member.as_deref(), of.context, None)
+            },
+            Interaction::Component(of) => {
+                asker!(of, of.member.as_ref(), of.context, Some(of.message.id))
+            },
+            Interaction::Modal(of) => asker!(of, of.member.as_ref(), None, None),
+            Interaction::Ping(_) | _ => None,
+        }
+    }
+
+    fn event(&self, wish: Wish, here: &Here) -> Option<Event> {
+        let at = when(self.id.created_at());
+        let address = Address::Interaction {
+            application: self.application,
+            id: self.id,
+            token: self.token.to_owned(),
+            channel: self.channel,
+            guild: self.guild,
+            user: self.user.id,
+            deferred: Deferred::of(&wish),
+            at,
+        };
+        Some(Event {
+            key: EventKey::new(Platform::Discord, &format!("interaction/{}", self.id)),
+            place: self.place(here),
+            person: self.person(here),
+            at,
+            language: self.language(),
+            replies_to: self.post.map(|id| id.to_string()),
+            wish,
+            address: serde_json::to_string(&address).ok()?,
+        })
+    }
+
+    fn place(&self, here: &Here) -> Place {
+        let thread = self.about.is_some_and(|channel| {
+            matches!(
+                channel.kind,
+                ChannelType::NewsThread
+                    | ChannelType::PublicThread
+                    | ChannelType::PrivateThread
+            )
+        });
+        let kind = match self.guild {
+            // Several people can be in a private channel that is not with us.
+            None if self.context == Some(InteractionContext::PrivateChannel) => {
+                PlaceKind::Channel
+            },
+            None => PlaceKind::Direct,
+            Some(_) if thread => PlaceKind::Thread,
+            Some(_) => here.kind,
+        };
+        place(self.guild, self.channel, kind)
+    }
+
+    fn person(&self, here: &Here) -> Person {
+        let roles = self.member.map(|member| &*member.roles).unwrap_or_default();
+        let permissions = self.member.and_then(|member| member.permissions);
+        person(self.user.id, roles, permissions, here)
+    }
+
+    fn language(&self) -> Language {
+        if self.locale == "ko" {
+            Language::Korean
+        } else {
+            Language::English
+        }
+    }
+
+    /// Where the words of the command were said. Discord opens a channel near such a place even
+    /// though no message stands there.
+    fn link(&self) -> String {
+        link(self.guild, self.channel, self.id.get())
+    }
+}
+
+fn command(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Slip> {
+    if chosen.kind == CommandType::Message {
+        return menu(chosen, asker, here);
+    }
+    let given = Given(chosen.options());
+    match chosen.name.as_str() {
+        "ask" => match given.text("question") {
+            Some(question) => Ok(Wish::Ask { question }),
+            None => Err(Slip::NoQuestion),
+        },
+        "library" => library(given, asker),
+        "sync" => Ok(Wish::Sync {
+            source: given.text("source"),
+        }),
+        "stop" => Ok(Wish::Stop),
+        _ => Err(Slip::Unknown),
+    }
+}
+
+fn library(given: Given<'_>, asker: &Asker<'_>) -> Result<Wish, Slip> {
+    let (name, given) = given.subcommand().ok_or(Slip::Unknown)?;
+    match name {
+        "add" => add(&given, asker),
+        "remove" => match given.text("document") {
+            Some(uri) => Ok(Wish::Remove { uri }),
+            None => Err(Slip::NoDocument),
+        },
+        "list" => Ok(Wish::List {
+            collection: given.text("collection"),
+        }),
+        "search" => match given.text("words") {
+            Some(words) => Ok(Wish::Search { words }),
+            None => Err(Slip::NoWords),
+        },
+        "status" => Ok(Wish::Status),
+        "log" => Ok(Wish::Log),
+        _ => Err(Slip::Unknown),
+    }
+}
+
+fn add(given: &Given<'_>, asker: &Asker<'_>) -> Result<Wish, Slip> {
+    let mut what = Vec::new();
+    if let Some(url) = given.text("url") {
+        let url = Url::parse(&url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+        what.push(Material::Page {
+            url: url.ok_or(Slip::NotAnAddress)?.to_string(),
+        });
+    }
+    if let Some(attachment) = given.file("file") {
+        what.push(file(attachment, &asker.link()));
+    }
+    if let Some(text) = given.text("text") {
+        what.push(Material::Text {
+            text,
+            link: asker.link(),
+        });
+    }
+    if what.is_empty() {
+        return Err(Slip::NothingToAdd);
+    }
+    Ok(Wish::Add {
+        what,
+        title: given.text("title"),
+        collection: given.text("collection"),
+    })
+}
+
+/// A command in a message's own menu.
+fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Slip> {
+    let Some(ResolvedTarget::Message(message)) = chosen.target() else {
+        return Err(Slip::Unknown);
+    };
+    let text = whole(message, here);
+    match chosen.name.as_str() {
+        "Add to library" => {
+            let link = link(asker.guild, message.channel_id, message.id.get());
+            let forwarded = message
+                .message_snapshots
+                .iter()
+                .flat_map(|snapshot| &snapshot.attachments);
+            let mut what: Vec<_> = message
+                .attachments
+                .iter()
+                .chain(forwarded)
+                .map(|attachment| file(attachment, &link))
+                .collect();
+            if !text.is_empty() {
+                what.insert(0, Material::Text { text, link });
+            }
+            if what.is_empty() {
+                return Err(Slip::EmptyMessage);
+            }
+            Ok(Wish::Add {
+                what,
+                title: None,
+                collection: None,
+            })
+        },
+        "Ask the librarian about this" if text.is_empty() => Err(Slip::EmptyMessage),
+        "Ask the librarian about this" => Ok(Wish::Ask { question: text }),
+        _ => Err(Slip::Unknown),
+    }
+}
+
+/// The words of a message, with those that it forwards.
+fn whole(message: &Message, here: &Here) -> String {
+    let forwarded = message.message_snapshots.iter();
+    std::iter::once(&message.content)
+        .chain(forwarded.map(|snapshot| &snapshot.content))
+        .map(|content| plain(content, message, here))
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+fn completing(command: &CommandInteraction, asker: &Asker<'_>, here: &Here) -> Option<Heard> {
+    let option = command.data.autocomplete()?;
+    let choice = match option.name {
+        "document" => Choice::Document,
+        "collection" => Choice::Collection,
+        _ => return None,
+    };
+    Some(Heard::Completing(Completing {
+        choice,
+        typed: option.value.trim().to_owned(),
+        place: asker.place(here),
+        person: asker.person(here),
+    }))
+}
+
+/// The options that came with a command. Discord does not vouch for them: one may be missing,
+/// or hold what was never offered.
+struct Given<'a>(Vec<ResolvedOption<'a>>);
+
+impl<'a> Given<'a> {
+    fn subcommand(self) -> Option<(&'a str, Self)> {
+        self.0.into_iter().find_map(|option| {
+            let ResolvedValue::SubCommand(options) = option.value else {
+                return None;
+            };
+            Some((option.name, Self(options)))
+        })
+    }
+
+    fn value(&self, name: &str) -> Option<&ResolvedValue<'a>> {
+        let named = self.0.iter().find(|option| option.name == name)?;
+        Some(&named.value)
+    }
+
+    /// What was written there, unless it is blank.
+    fn text(&self, name: &str) -> Option<String> {
+        let Some(ResolvedValue::String(text)) = self.value(name) else {
+            return None;
+        };
+        let text = text.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn file(&self, name: &str) -> Option<&'a Attachment> {
+        match self.value(name) {
+            Some(ResolvedValue::Attachment(attachment)) => Some(attachment),
+            _ => None,
+        }
+    }
+}
+
+fn files(attachments: &[Attachment], link: &str) -> Vec<Material> {
+    attachments
+        .iter()
+        .map(|attachment| file(attachment, link))
+        .collect()
+}
+
+/// The attachment of what stands at `link`; its number keeps it from others of the same name.
+fn file(attachment: &Attachment, link: &str) -> Material {
+    Material::File {
+        name: attachment.filename.clone(),
+        content_type: attachment.content_type.clone(),
+        bytes: attachment.size.into(),
+        url: attachment.url.clone(),
+        link: format!("{link}#{}", attachment.id),
+    }
+}
+
+fn link(guild: Option<GuildId>, channel: ChannelId, message: u64) -> String {
+    let guild = guild.map_or_else(|| "@me".to_owned(), |guild| guild.to_string());
+    format!("https://discord.com/channels/{guild}/{channel}/{message}")
+}
+
+fn when(at: Timestamp) -> DateTime<Utc> {
+    let nanos = i64::try_from(at.unix_timestamp_nanos());
+    DateTime::from_timestamp_nanos(nanos.unwrap_or(i64::MAX))
+}
+
+fn place(guild: Option<GuildId>, channel: ChannelId, kind: PlaceKind) -> Place {
+    Place {
+        platform: Platform::Discord,
+        server: guild.map(|guild| guild.to_string()),
+        channel: channel.to_string(),
+        kind,
+    }
+}
+
+fn person(
+    id: UserId,
+    roles: &[RoleId],
+    permissions: Option<Permissions>,
+    here: &Here,
+) -> Person {
+    let ranks = || roles.iter().filter_map(|role| here.roles.get(role));
+    Person {
+        id: id.to_string(),
+        roles: ranks()
+            .map(|rank| rank.name.clone())
+            .chain(roles.iter().map(ToString::to_string))
+            .collect(),
+        administers: here.owner == Some(id)
+            || permissions.is_some_and(administers)
+            || ranks().any(|rank| rank.administers),
+    }
+}
+
+/// `content` as it is read aloud: without our name, and with names instead of numbers.
+fn plain(content: &str, message: &Message, here: &Here) -> String {
+    let (mut text, mut rest) = (String::new(), content);
+    while let Some((before, from)) = rest.split_once('<') {
+        text.push_str(before);
+        let read = from
+            .split_once('>')
+            .and_then(|(tag, after)| Some((spoken(tag, message, here)?, after)));
+        match read {
+            Some((name, after)) if name.is_empty() => rest = joined(&text, after),
+            Some((name, after)) => {
+                text.push_str(&name);
+                rest = after;
+            },
+            None => {
+                text.push('<');
+                rest = from;
+            },
+        }
+    }
+    text.push_str(rest);
+    text.trim().to_owned()
+}
+
+/// What is left of `after` when a name between it and `before` is taken out.
+fn joined<'a>(before: &str, after: &'a str) -> &'a str {
+    if before.trim().is_empty() {
+        after.trim_start_matches([' ', ',', ':', '，'])
+    } else if before.ends_with(char::is_whitespace) {
+        after.trim_start_matches(' ')
+    } else {
+        after
+    }
+}
+
+/// How the notation between `<` and `>` is read aloud: nothing for our own name and for a
+/// channel whose name is not known; `None` for what is no notation.
+fn spoken<'a>(tag: &'a str, message: &'a Message, here: &'a Here) -> Option<Cow<'a, str>> {
+    if let Some(id) = tag.strip_prefix("@&").and_then(number) {
+        let rank = here.roles.get(&RoleId::new(id))?;
+        return Some(Cow::Borrowed(&rank.name));
+    }
+    if let Some(id) = tag.strip_prefix('@') {
+        let id = UserId::new(number(id.strip_prefix('!').unwrap_or(id))?);
+        if id == here.me {
+            return Some(Cow::Borrowed(""));
+        }
+        let user = message.mentions.iter().find(|user| user.id == id)?;
+        return Some(Cow::Borrowed(display_name(user)));
+    }
+    if let Some(id) = tag.strip_prefix('#').and_then(number) {
+        let channel = message
+            .mention_channels
+            .iter()
+            .find(|channel| channel.id.get() == id);
+        return Some(channel.map_or(Cow::Borrowed(""), |channel| {
+            Cow::Owned(format!("#{}", channel.name))
+        }));
+    }
+    let (name, id) = tag.rsplit_once(':')?;
+    number(id)?;
+    if name.starts_with('/') {
+        return Some(Cow::Borrowed(name));
+    }
+    let name = name.strip_prefix(':').or_else(|| name.strip_prefix("a:"))?;
+    let named = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    named.then_some(Cow::Borrowed(name))
+}
+
+/// An id, which is never 0.
+fn number(digits: &str) -> Option<u64> {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|id| plain && *id != 0)
+}
+
+fn display_name(user: &User) -> &str {
+    let nick = user
+        .member
+        .as_ref()
+        .and_then(|member| member.nick.as_deref());
+    nick.unwrap_or_else(|| user.display_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ME: u64 = 900;
+    const APPLICATION: u64 = 901;
+    const GUILD: u64 = 50;
+    const CHANNEL: u64 = 60;
+    /// The id of Discord's own example: 2016-04-30T11:18:25.796Z.
+    const ID: &str = "175928847299117063";
+
+    fn here() -> Here {
+        let rank = |name: &str, administers| Rank {
+            name: name.to_owned(),
+            administers,
+        };
+        Here {
+            me: UserId::new(ME),
+            application: ApplicationId::new(APPLICATION),
+            server: None,
+            kind: PlaceKind::Channel,
+            roles: BTreeMap::from([
+                (RoleId::new(70), rank("사서", false)),
+                (RoleId::new(71), rank("staff", true)),
+            ]),
+            owner: Some(UserId::new(800)),
+            language: Language::Korean,
+        }
+    }
+
+    fn direct() -> Here {
+        Here {
+            kind: PlaceKind::Direct,
+            roles: BTreeMap::new(),
+            owner: None,
+            ..here()
+        }
+    }
+
+    fn user(id: u64, name: &str) -> Value {
+        json!({
+            "id": id.to_string(), "username": name.to_lowercase(), "discriminator": "0",
+            "global_name": name, "avatar": null, "public_flags": 0,
+        })
+    }
+
+    fn me() -> Value {
+        let mut me = user(ME, "saseo");
+        me["bot"] = true.into();
+        me
+    }
+
+    fn with(mut base: Value, changes: Value) -> Value {
+        let Value::Object(changes) = changes else {
+            panic!("changes are an object");
+        };
+        base.as_object_mut().unwrap().extend(changes);
+        base
+    }
+
+    /// A `MESSAGE_CREATE` that mentions us.
+    fn said(content: &str, changes: Value) -> Message {
+        let base = json!({
+            "id": ID, "channel_id": CHANNEL.to_string(), "guild_id": GUILD.to_string(),
+            "author": user(1, "Ada"), "content": content, "type": 0,
+            "member": {
+                "roles": ["70"], "joined_at": "2020-01-01T00:00:00+00:00", "deaf": false,
+                "mute": false, "flags": 0, "nick": null,
+            },
+            "timestamp": "2016-04-30T11:18:25.796000+00:00", "edited_timestamp": null,
+            "tts": false, "mention_everyone": false, "mentions": [me()], "mention_roles": [],
+            "attachments": [], "embeds": [], "pinned": false, "flags": 0, "components": [],
+            "nonce": "1", "channel_type": 0,
+        });
+        serde_json::from_value(with(base, changes)).unwrap()
+    }
+
+    /// A direct message.
+    fn whispered(content: &str, changes: Value) -> Message {
+        let mut message = said(content, with(json!({ "mentions": [] }), changes));
+        message.guild_id = None;
+        message.member = None;
+        message
+    }
+
+    fn attachment(id: u64, name: &str, kind: Option<&str>) -> Value {
+        let mut attachment = json!({
+            "id": id.to_string(), "filename": name, "size": 12, "proxy_url": "https://p.example",
+            "url": format!("https://cdn.example/{name}?ex=1"), "content_type_": null,
+        });
+        if let Some(kind) = kind {
+            attachment["content_type"] = kind.into();
+        }
+        attachment
+    }
+
+    fn replying(content: &str, from: &Value, changes: Value) -> Message {
+        let before = json!({
+            "id": "77", "channel_id": CHANNEL.to_string(), "author": from, "content": "So it is.",
+            "type": 0, "timestamp": "2016-04-30T11:00:00+00:00", "edited_timestamp": null,
+            "tts": false, "mention_everyone": false, "mentions": [], "mention_roles": [],
+            "attachments": [], "embeds": [], "pinned": false, "components": [],
+        });
+        let reply = json!({
+            "type": 19, "referenced_message": before, "mentions": [],
+            "message_reference": { "message_id": "77", "channel_id": CHANNEL.to_string() },
+        });
+        said(content, with(reply, changes))
+    }
+
+    #[track_caller]
+    fn check_question(message: &Message, here: &Here, expected: &str) {
+        let event = heard(message, here).expect("it is meant for us");
+        let question = expected.to_owned();
+        assert_eq!(event.wish, Wish::Ask { question });
+    }
+
+    #[test]
+    fn a_mention_is_a_question_and_everything_about_it_is_told() {
+        let event = heard(&said("<@900> how long is leave?", json!({})), &here()).unwrap();
+        assert_eq!(
+            event.key.as_str(),
+            format!("discord:channel/60/message/{ID}")
+        );
+        assert_eq!(
+            event.place,
+            place(
+                Some(GuildId::new(50)),
+                ChannelId::new(60),
+                PlaceKind::Channel
+            )
+        );
+        assert_eq!(event.person.id, "1");
+        assert_eq!(event.person.roles, ["사서", "70"]);
+        assert!(!event.person.administers);
+        assert_eq!(event.at.to_rfc3339(), "2016-04-30T11:18:25.796+00:00");
+        assert_eq!(event.language, Language::English);
+        assert_eq!(event.replies_to, None);
+        assert_eq!(
+            event.address,
+            format!(
+                r#"{{"to":"message","channel":"60","message":"{ID}","author":"1","guild":"50"}}"#
+            )
+        );
+        assert_eq!(
+            Address::parse(&event.address),
+            Some(Address::Message {
+                channel: ChannelId::new(60),
+                message: MessageId::new(ID.parse().unwrap()),
+                author: UserId::new(1),
+                guild: Some(GuildId::new(50)),
+            })
+        );
+        assert_eq!(Address::parse("elsewhere"), None);
+    }
+
+    #[test]
+    fn our_name_is_taken_out_of_what_is_said() {
+        for (content, question) in [
+            ("<@900> when?", "when?"),
+            ("<@!900>, when?", "when?"),
+            ("so <@900> when?", "so when?"),
+            ("when, <@900>?", "when, ?"),
+            ("when?\n<@900>", "when?"),
+            ("<@900> <@900>", ""),
+            (
+                "<@900> /library add url:https://a.example",
+                "/library add url:https://a.example",
+            ),
+            ("<@900>\n/ask why", "/ask why"),
+            ("<@900> is 1 < 2 > 0 <b>?", "is 1 < 2 > 0 <b>?"),
+        ] {
+            check_question(&said(content, json!({})), &here(), question);
+        }
+    }
+
+    #[test]
+    fn other_notation_is_read_aloud() {
+        let mut kim = user(2, "Kim");
+        kim["member"] = json!({ "roles": [], "nick": "김 팀장", "flags": 0 });
+        let changes = json!({
+            "mentions": [me(), kim, user(3, "Lee")],
+            "mention_channels": [{
+                "id": "61", "guild_id": "50", "type": 0, "name": "rules",
+            }],
+        });
+        for (content, question) in [
+            ("<@900> ask <@2> or <@!3>", "ask 김 팀장 or Lee"),
+            ("<@900> who is <@4>?", "who is <@4>?"),
+            ("<@900> may <@&70> and <@&79>?", "may 사서 and <@&79>?"),
+            ("<@900> see <#61> <#62>!", "see #rules !"),
+            ("<@900> <:ship_it:5> <a:party:6>", "ship_it party"),
+            ("<@900> what is </library add:7>?", "what is /library add?"),
+            ("<@900> at <t:1700000000:R>", "at <t:1700000000:R>"),
+        ] {
+            check_question(&said(content, changes.clone()), &here(), question);
+        }
+    }
+
+    #[test]
+    fn who_does_not_call_us_is_not_heard() {
+        for message in [
+            said("no name", json!({})),
+            said("`<@900>` in code", json!({ "mentions": [] })),
+            said(
+                "<@&70> all",
+                json!({ "mentions": [], "mention_roles": ["70"] }),
+            ),
+            said(
+                "@everyone",
+                json!({ "mentions": [], "mention_everyone": true }),
+            ),
+            said("<@2>?", json!({ "mentions": [user(2, "Kim")] })),
+        ] {
+            assert_eq!(heard(&message, &here()), None, "{}", message.content);
+        }
+    }
+
+    #[test]
+    fn only_people_are_heard() {
+        let mut bot = user(2, "Bot");
+        bot["bot"] = true.into();
+        let mut system = user(3, "Discord");
+        system["system"] = true.into();
+        for changes in [
+            json!({ "author": bot }),
+            json!({ "author": system }),
+            json!({ "author": user(ME, "saseo") }),
+            json!({ "webhook_id": "5" }),
+            json!({ "type": 7 }),
+            json!({ "type": 20 }),
+            json!({ "type": 21 }),
+        ] {
+            let message = said("<@900> when?", changes.clone());
+            assert_eq!(heard(&message, &here()), None, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_reply_to_us_goes_on_without_our_name() {
+        let message = replying("and after that?", &me(), json!({}));
+        let event = heard(&message, &here()).unwrap();
+        assert_eq!(event.replies_to.as_deref(), Some("77"));
+        check_question(&message, &here(), "and after that?");
+
+        let to_another = replying("and after that?", &user(2, "Kim"), json!({}));
+        assert_eq!(heard(&to_another, &here()), None);
+        let mentioning = replying(
+            "<@900> is that so?",
+            &user(2, "Kim"),
+            json!({ "mentions": [me()] }),
+        );
+        assert_eq!(heard(&mentioning, &here()).unwrap().replies_to, None);
+        let thread_starter = replying("and?", &me(), json!({ "type": 21 }));
+        assert_eq!(heard(&thread_starter, &here()), None);
+    }
+
+    #[test]
+    fn a_reply_whose_words_are_withheld_is_not_heard() {
+        assert_eq!(heard(&replying("", &me(), json!({})), &here()), None);
+        let pinged = replying("", &me(), json!({ "mentions": [me()] }));
+        assert_eq!(heard(&pinged, &here()), None);
+    }
+
+    #[test]
+    fn a_name_and_nothing_else_is_an_empty_question() {
+        check_question(&said(" <@900> ", json!({})), &here(), "");
+        check_question(
+            &replying("<@!900>", &me(), json!({ "mentions": [me()] })),
+            &here(),
+            "",
+        );
+    }
+
+    #[test]
+    fn in_private_everything_is_for_us() {
+        let event = heard(&whispered("휴가는?", json!({})), &direct()).unwrap();
+        assert_eq!(event.place.server, None);
+        assert_eq!(event.place.kind, PlaceKind::Direct);
+        assert_eq!(event.language, Language::Korean);
+        assert!(event.person.roles.is_empty());
+        check_question(&whispered("휴가는?", json!({})), &direct(), "휴가는?");
+        assert_eq!(heard(&whispered("", json!({})), &direct()), None);
+        assert_eq!(heard(&whispered("  ", json!({})), &direct()), None);
+    }
+
+    #[test]
+    fn a_fetched_message_belongs_to_the_server_it_was_fetched_from() {
+        let message = whispered("<@900> when?", json!({ "mentions": [me()] }));
+        let here = Here {
+            server: Some(GuildId::new(50)),
+            kind: PlaceKind::Thread,
+            ..here()
+        };
+        let event = heard(&message, &here).unwrap();
+        assert_eq!(event.place.server.as_deref(), Some("50"));
+        assert_eq!(event.place.kind, PlaceKind::Thread);
+        assert!(event.address.contains(r#""guild":"50""#));
+    }
+
+    #[test]
+    fn words_without_letters_are_spoken_to_in_the_language_of_the_place() {
+        let language =
+            |content: &str| heard(&said(content, json!({})), &here()).unwrap().language;
+        assert_eq!(language("<@900>"), Language::Korean);
+        assert_eq!(language("<@900> 404?"), Language::Korean);
+        assert_eq!(language("<@900> why 404?"), Language::English);
+        assert_eq!(language("<@900> なぜ?"), Language::Other);
+    }
+
+    #[test]
+    fn owners_and_administering_roles_administer() {
+        let administers = |changes: Value| {
+            let message = said("<@900> when?", changes);
+            heard(&message, &here()).unwrap().person.administers
+        };
+        let member = |role: &str| json!({ "roles": [role], "flags": 0 });
+        assert!(administers(json!({ "author": user(800, "Owner") })));
+        assert!(administers(json!({ "member": member("71") })));
+        assert!(!administers(json!({ "member": member("70") })));
+        assert!(!administers(json!({ "member": member("5") })));
+
+        let role: Role = serde_json::from_value(json!({
+            "id": "9", "name": "mods", "permissions": "32", "position": 1, "color": 0,
+            "colors": { "primary_color": 0, "secondary_color": null, "tertiary_color": null },
+            "hoist": false, "managed": false, "mentionable": false, "flags": 0,
+        }))
+        .unwrap();
+        let expected = Rank {
+            name: "mods".into(),
+            administers: true,
+        };
+        assert_eq!(Rank::from(&role), expected);
+    }
+
+    fn added(message: &Message, here: &Here) -> Vec<Material> {
+        let event = heard(message, here).unwrap();
+        let Wish::Add {
+            what,
+            title: None,
+            collection: None,
+        } = event.wish
+        else {
+            panic!("{:?}", event.wish);
+        };
+        what
+    }
+
+    #[test]
+    fn files_are_to_be_added_and_the_words_beside_them_are_left_out() {
+        let files = json!({ "attachments": [
+            attachment(11, "guide.md", None),
+            attachment(12, "plan.png", Some("image/png")),
+        ]});
+        let what = added(&said("<@900> please keep these", files), &here());
+        assert_eq!(
+            what.first(),
+            Some(&Material::File {
+                name: "guide.md".into(),
+                content_type: None,
+                bytes: 12,
+                url: "https://cdn.example/guide.md?ex=1".into(),
+                link: format!("https://discord.com/channels/50/60/{ID}#11"),
+            })
+        );
+        assert_eq!(what.len(), 2);
+    }
+
+    #[test]
+    fn words_beside_a_picture_are_a_question() {
+        let pictures = json!({ "attachments": [
+            attachment(11, "error.png", Some("image/png")),
+            attachment(12, "error.webm", Some("video/webm")),
+        ]});
+        let message = said("<@900> why is this?", pictures.clone());
+        check_question(&message, &here(), "why is this?");
+        assert_eq!(added(&said("<@900>", pictures.clone()), &here()).len(), 2);
+        let sent = whispered("", pictures);
+        assert_eq!(added(&sent, &direct()).len(), 2);
+        let Some(Material::File { link, .. }) = added(&sent, &direct()).into_iter().next()
+        else {
+            panic!("no file");
+        };
+        assert_eq!(link, format!("https://discord.com/channels/@me/60/{ID}#11"));
+    }
+
+    /// An `INTERACTION_CREATE` of the given type.
+    fn interaction(kind: u8, data: &Value, changes: Value) -> Interaction {
+        let base = json!({
+            "id": ID, "application_id": APPLICATION.to_string(), "type": kind, "data": data,
+            "guild_id": GUILD.to_string(), "channel_id": CHANNEL.to_string(),
+            "channel": { "id": CHANNEL.to_string(), "type": 0, "name": "general" },
+            "member": {
+                "user": user(1, "Ada"), "roles": ["70"], "nick": null, "avatar": null,
+                "joined_at": "2020-01-01T00:00:00+00:00", "premium_since": null, "deaf": false,
+                "mute": false, "flags": 0, "pending": false, "permissions": "0",
+            },
+            "token": "secret", "version": 1, "app_permissions": "2048", "locale": "en-US",
+            "guild_locale": "en-US", "entitlements": [], "context": 0,
+            "authorizing_integration_owners": { "0": GUILD.to_string() },
+            "attachment_size_limit": 10_485_760,
+        });
+        serde_json::from_value(with(base, changes)).unwrap()
+    }
+
+    fn slash(name: &str, options: Value) -> Value {
+        let mut command = json!({ "id": "30", "name": name, "type": 1 });
+        command["options"] = options;
+        command
+    }
+
+    fn text(name: &str, value: &str) -> Value {
+        json!({ "name": name, "type": 3, "value": value })
+    }
+
+    fn of_library(name: &str, options: Value) -> Value {
+        let mut subcommand = json!({ "name": name, "type": 1 });
+        subcommand["options"] = options;
+        slash("library", vec![subcommand].into())
+    }
+
+    #[track_caller]
+    fn event(interaction: &Interaction) -> Event {
+        match asked(interaction, &here()) {
+            Some(Heard::Event(event)) => *event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn deferred(event: &Event) -> Deferred {
+        match Address::parse(&event.address) {
+            Some(Address::Interaction { deferred, .. }) => deferred,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn check_command(data: &Value, wish: &Wish, expected: Deferred) {
+        let event = event(&interaction(2, data, json!({})));
+        assert_eq!(&event.wish, wish);
+        assert_eq!(deferred(&event), expected);
+    }
+
+    #[track_caller]
+    fn check_slip(kind: u8, data: &Value, expected: Slip) {
+        for (locale, language) in [("ko", Language::Korean), ("fr", Language::English)] {
+            let interaction = interaction(kind, data, json!({ "locale": locale }));
+            assert_eq!(
+                asked(&interaction, &here()),
+                Some(Heard::Slip(expected.words(language)))
+            );
+        }
+    }
+
+    #[test]
+    fn a_command_is_told_with_everything_about_it() {
+        let data = slash("ask", json!([text("question", " when? ")]));
+        let event = event(&interaction(2, &data, json!({ "locale": "ko" })));
+        assert_eq!(event.key.as_str(), format!("discord:interaction/{ID}"));
+        assert_eq!(event.person.roles, ["사서", "70"]);
+        assert!(!event.person.administers);
+        assert_eq!(event.at.to_rfc3339(), "2016-04-30T11:18:25.796+00:00");
+        assert_eq!(event.language, Language::Korean);
+        assert_eq!(event.place.kind, PlaceKind::Channel);
+        assert_eq!(event.replies_to, None);
+        assert_eq!(
+            event.address,
+            format!(
+                r#"{{"to":"interaction","application":"901","id":"{ID}","token":"secret","channel":"60","guild":"50","user":"1","deferred":"fresh","at":"2016-04-30T11:18:25.796Z"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn each_command_is_a_wish_and_private_ones_are_answered_in_private() {
+        let question = "when?".to_owned();
+        check_command(
+            &slash("ask", json!([text("question", " when? ")])),
+            &Wish::Ask { question },
+            Deferred::Fresh,
+        );
+        check_command(
+            &of_library("remove", json!([text("document", "a.md")])),
+            &Wish::Remove { uri: "a.md".into() },
+            Deferred::Fresh,
+        );
+        check_command(
+            &of_library("list", json!([])),
+            &Wish::List { collection: None },
+            Deferred::Private,
+        );
+        let collection = Some("hr".to_owned());
+        check_command(
+            &of_library("list", json!([text("collection", "hr")])),
+            &Wish::List { collection },
+            Deferred::Private,
+        );
+        let words = "leave days".to_owned();
+        check_command(
+            &of_library("search", json!([text("words", "leave days")])),
+            &Wish::Search { words },
+            Deferred::Private,
+        );
+    }
+
+    #[test]
+    fn commands_without_options_are_wishes_too() {
+        let private = Deferred::Private;
+        check_command(&of_library("status", json!([])), &Wish::Status, private);
+        check_command(&of_library("log", json!([])), &Wish::Log, private);
+        check_command(&slash("stop", json!([])), &Wish::Stop, private);
+        let fresh = Deferred::Fresh;
+        let source = None;
+        check_command(&slash("sync", json!([])), &Wish::Sync { source }, fresh);
+        let source = Some("wiki".to_owned());
+        check_command(
+            &slash("sync", json!([text("source", "wiki")])),
+            &Wish::Sync { source },
+            fresh,
+        );
+    }
+
+    #[test]
+    fn an_address_a_file_and_a_text_can_be_added_at_once() {
+        let mut data = of_library(
+            "add",
+            json!([
+                text("url", "https://a.example/휴가"),
+                { "name": "file", "type": 11, "value": "11" },
+                text("text", "Leave is 15 days."),
+                text("title", "Leave"),
+                text("collection", "hr"),
+            ]),
+        );
+        data["resolved"] = json!({
+            "attachments": { "11": attachment(11, "guide.md", Some("text/markdown")) },
+        });
+        let link = format!("https://discord.com/channels/50/60/{ID}");
+        let what = vec![
+            Material::Page {
+                url: "https://a.example/%ED%9C%B4%EA%B0%80".into(),
+            },
+            Material::File {
+                name: "guide.md".into(),
+                content_type: Some("text/markdown".into()),
+                bytes: 12,
+                url: "https://cdn.example/guide.md?ex=1".into(),
+                link: format!("{link}#11"),
+            },
+            Material::Text {
+                text: "Leave is 15 days.".into(),
+                link,
+            },
+        ];
+        let wish = Wish::Add {
+            what,
+            title: Some("Leave".into()),
+            collection: Some("hr".into()),
+        };
+        check_command(&data, &wish, Deferred::Fresh);
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_told_in_the_persons_language() {
+        let odd = json!([{ "name": "question", "type": 4, "value": 7 }]);
+        for (data, slip) in [
+            (slash("ask", json!([])), Slip::NoQuestion),
+            (
+                slash("ask", json!([text("question", "  ")])),
+                Slip::NoQuestion,
+            ),
+            (slash("ask", odd), Slip::NoQuestion),
+            (of_library("add", json!([])), Slip::NothingToAdd),
+            (
+                of_library("add", json!([text("title", "Only a title")])),
+                Slip::NothingToAdd,
+            ),
+            (
+                of_library(
+                    "add",
+                    json!([{ "name": "file", "type": 11, "value": "404" }]),
+                ),
+                Slip::NothingToAdd,
+            ),
+            (
+                of_library("add", json!([text("url", "the wiki")])),
+                Slip::NotAnAddress,
+            ),
+            (
+                of_library("add", json!([text("url", "file:///etc/passwd")])),
+                Slip::NotAnAddress,
+            ),
+            (
+                of_library("add", json!([text("url", "javascript:alert(1)")])),
+                Slip::NotAnAddress,
+            ),
+        ] {
+            check_slip(2, &data, slip);
+        }
+    }
+
+    #[test]
+    fn what_was_never_offered_is_told_in_the_persons_language() {
+        for (data, slip) in [
+            (of_library("remove", json!([])), Slip::NoDocument),
+            (
+                of_library("search", json!([text("words", "")])),
+                Slip::NoWords,
+            ),
+            (of_library("burn", json!([])), Slip::Unknown),
+            (slash("library", json!([])), Slip::Unknown),
+            (slash("library", json!([text("add", "x")])), Slip::Unknown),
+            (slash("dance", json!([])), Slip::Unknown),
+        ] {
+            check_slip(2, &data, slip);
+        }
+    }
+
+    /// A command in the menu of a message by somebody else.
+    fn menu_of(name: &str, content: &str, changes: Value) -> Value {
+        let message = said(content, json!({ "author": user(2, "Kim"), "mentions": [] }));
+        let message = with(serde_json::to_value(message).unwrap(), changes);
+        json!({
+            "id": "31", "name": name, "type": 3, "target_id": ID,
+            "resolved": { "messages": { ID: message } },
+        })
+    }
+
+    #[test]
+    fn a_message_can_be_added_from_its_menu() {
+        let link = format!("https://discord.com/channels/50/60/{ID}");
+        let files = json!({ "attachments": [attachment(11, "a.md", None)] });
+        let data = menu_of("Add to library", "Leave is\n15 days.", files);
+        let text = Material::Text {
+            text: "Leave is\n15 days.".into(),
+            link: link.clone(),
+        };
+        let file = Material::File {
+            name: "a.md".into(),
+            content_type: None,
+            bytes: 12,
+            url: "https://cdn.example/a.md?ex=1".into(),
+            link: format!("{link}#11"),
+        };
+        let wish = Wish::Add {
+            what: vec![text, file],
+            title: None,
+            collection: None,
+        };
+        check_command(&data, &wish, Deferred::Fresh);
+        check_slip(
+            2,
+            &menu_of("Add to library", "", json!({})),
+            Slip::EmptyMessage,
+        );
+    }
+
+    #[test]
+    fn a_forwarded_message_is_read_where_it_was_forwarded_to() {
+        let forwarded = json!({ "message_snapshots": [{ "message": {
+            "content": "Leave is 15 days.", "timestamp": "2016-04-30T11:00:00+00:00",
+            "edited_timestamp": null, "mentions": [], "mention_roles": [], "type": 0,
+            "attachments": [attachment(12, "b.md", None)], "embeds": [], "flags": 0,
+        }}]});
+        let ask = menu_of("Ask the librarian about this", "", forwarded.clone());
+        let question = "Leave is 15 days.".to_owned();
+        check_command(&ask, &Wish::Ask { question }, Deferred::Fresh);
+        let add = menu_of("Add to library", "", forwarded);
+        let Wish::Add { what, .. } = event(&interaction(2, &add, json!({}))).wish else {
+            panic!("not added");
+        };
+        assert_eq!(what.len(), 2);
+    }
+
+    #[test]
+    fn a_message_can_be_asked_about_from_its_menu() {
+        let data = menu_of("Ask the librarian about this", "<@900> why?", json!({}));
+        let question = "why?".to_owned();
+        check_command(&data, &Wish::Ask { question }, Deferred::Fresh);
+        let empty = menu_of("Ask the librarian about this", "", json!({}));
+        check_slip(2, &empty, Slip::EmptyMessage);
+        check_slip(2, &menu_of("Dance", "why?", json!({})), Slip::Unknown);
+        let lost = json!({ "id": "31", "name": "Add to library", "type": 3, "target_id": "9" });
+        check_slip(2, &lost, Slip::Unknown);
+    }
+
+    fn pressed(code: &str, changes: Value) -> Interaction {
+        let post = serde_json::to_value(said("Here.", json!({ "author": me() }))).unwrap();
+        let post = with(post, json!({ "id": "78" }));
+        let data = json!({ "custom_id": code, "component_type": 2 });
+        interaction(3, &data, with(json!({ "message": post }), changes))
+    }
+
+    #[test]
+    fn a_button_knows_its_post_and_where_its_reply_goes() {
+        for (press, expected) in [
+            (Press::Useful("1".into()), Deferred::Private),
+            (Press::NotUseful("1".into()), Deferred::Private),
+            (Press::Sources("1".into()), Deferred::Private),
+            (Press::Stop("1".into()), Deferred::InPlace),
+            (Press::Add("1".into()), Deferred::InPlace),
+            (Press::Leave("1".into()), Deferred::InPlace),
+        ] {
+            let event = event(&pressed(&press.code(), json!({})));
+            assert_eq!(event.wish, Wish::Press(press));
+            assert_eq!(event.replies_to.as_deref(), Some("78"));
+            assert_eq!(deferred(&event), expected);
+        }
+    }
+
+    #[test]
+    fn a_button_or_a_form_that_is_not_ours_is_a_slip() {
+        let slip = Heard::Slip(Slip::Unknown.words(Language::English));
+        let button = pressed("other:1", json!({}));
+        assert_eq!(asked(&button, &here()), Some(slip));
+        let form = json!({ "custom_id": "saseo:add:1", "components": [] });
+        check_slip(5, &form, Slip::Unknown);
+    }
+
+    #[test]
+    fn who_manages_the_server_administers() {
+        let administers = |permissions: &str| {
+            let member = json!({
+                "user": user(1, "Ada"), "roles": [], "deaf": false, "mute": false, "flags": 0,
+                "joined_at": null, "permissions": permissions,
+            });
+            let data = slash("stop", json!([]));
+            let interaction = interaction(2, &data, json!({ "member": member }));
+            event(&interaction).person.administers
+        };
+        assert!(administers("8"));
+        assert!(administers("32"));
+        assert!(!administers("2048"));
+    }
+
+    #[test]
+    fn threads_and_private_talks_are_told_from_channels() {
+        let kind = |changes: Value| {
+            let interaction = interaction(2, &slash("stop", json!([])), changes);
+            event(&interaction).place.kind
+        };
+        let channel = |kind: u8| json!({ "channel": { "id": "60", "type": kind } });
+        assert_eq!(kind(channel(0)), PlaceKind::Channel);
+        for thread in [10, 11, 12] {
+            assert_eq!(kind(channel(thread)), PlaceKind::Thread);
+        }
+        let private = |context: u8| {
+            json!({
+                "guild_id": null, "member": null, "user": user(1, "Ada"), "context": context,
+            })
+        };
+        assert_eq!(kind(private(1)), PlaceKind::Direct);
+        assert_eq!(kind(private(2)), PlaceKind::Channel);
+    }
+
+    #[test]
+    fn what_is_being_typed_is_completed() {
+        let typing = |name: &str, command: &str| {
+            let option = json!({ "name": name, "type": 3, "value": " lea", "focused": true });
+            let interaction = interaction(4, &of_library(command, json!([option])), json!({}));
+            asked(&interaction, &here())
+        };
+        let Some(Heard::Completing(completing)) = typing("document", "remove") else {
+            panic!("not completed");
+        };
+        assert_eq!(completing.choice, Choice::Document);
+        assert_eq!(completing.typed, "lea");
+        assert_eq!(completing.place.channel, "60");
+        assert_eq!(completing.person.id, "1");
+        assert!(matches!(
+            typing("collection", "list"),
+            Some(Heard::Completing(Completing {
+                choice: Choice::Collection,
+                ..
+            }))
+        ));
+        assert_eq!(typing("words", "search"), None);
+        let nothing = interaction(4, &of_library("list", json!([])), json!({}));
+        assert_eq!(asked(&nothing, &here()), None);
+    }
+
+    #[test]
+    fn what_is_for_another_application_or_nobody_is_left_alone() {
+        let data = slash("stop", json!([]));
+        let other = interaction(2, &data, json!({ "application_id": "1" }));
+        assert_eq!(asked(&other, &here()), None);
+        let ping: Interaction = serde_json::from_value(json!({
+            "id": ID, "application_id": APPLICATION.to_string(), "type": 1, "token": "secret",
+            "version": 1,
+        }))
+        .unwrap();
+        assert_eq!(asked(&ping, &here()), None);
+    }
+}
