@@ -7,6 +7,8 @@ mod doctor;
 mod library;
 mod models;
 mod receipt;
+#[cfg(feature = "discord")]
+mod serve;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -66,6 +68,9 @@ enum Task {
         #[command(subcommand)]
         task: models::Task,
     },
+    /// Answer in the messengers that are set up.
+    #[cfg(feature = "discord")]
+    Serve(serve::Serve),
     /// Show what made an answer.
     Receipt(receipt::Show),
     /// Ask the question of a receipt again and compare byte for byte.
@@ -229,6 +234,8 @@ async fn carry_out(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
         Task::Doctor(doctor) => doctor.run(settings).await,
         Task::Library { task } => task.run(settings).await,
         Task::Models { task } => task.run(settings).await,
+        #[cfg(feature = "discord")]
+        Task::Serve(serve) => serve.run(settings).await,
         Task::Receipt(show) => show.run(settings).await,
         Task::Replay(replay) => replay.run(settings).await,
         Task::ParseChild => Ok(WRONG_USE.into()),

@@ -33,6 +33,8 @@ pub enum Notice<'a> {
     NoSources,
     BadCollection(&'a str),
     EmptyLibrary,
+    /// In private, to whom could not be answered where they asked.
+    NoAccess,
 }
 
 impl Notice<'_> {
@@ -66,6 +68,7 @@ impl Notice<'_> {
             Self::NoSources => "No sources are set up that could be synced.".into(),
             Self::BadCollection(why) => format!("That cannot be a collection: {why}."),
             Self::EmptyLibrary => "There is no document here yet. `/library add` puts one on the shelf.".into(),
+            Self::NoAccess => "I may not write in the channel where you asked me. Somebody who manages it can allow me to send messages there.".into(),
         }
     }
 
@@ -102,6 +105,7 @@ impl Notice<'_> {
             Self::EmptyLibrary => {
                 "아직 문서가 없습니다. `/library add`로 추가할 수 있습니다.".into()
             },
+            Self::NoAccess => "물어보신 채널에 글을 쓸 권한이 없습니다. 채널 관리자가 메시지 보내기를 허용하면 답할 수 있습니다.".into(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
+use tokio::task::spawn_blocking;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::inference::Deadlines;
@@ -15,7 +16,7 @@ use crate::adapters::models::origin::Origins;
 use crate::adapters::models::verify::{Verified, verify};
 use crate::adapters::parse::{Markup, Raw, parse};
 use crate::adapters::sources::{Network, Policy, Ports};
-use crate::adapters::store::{Receipts, Stacks, Standing, Tools};
+use crate::adapters::store::{Receipts, Stacks, Standing, State, Tools};
 use crate::app::desk::{Desk, Prompts, Rules};
 use crate::app::ingest::Shelving;
 use crate::domain::chunk::{self, ChunkRules};
@@ -26,7 +27,11 @@ use crate::domain::receipt::Sampling;
 use crate::ports::{Clock, Embedder};
 use crate::settings::{Environment, Settings, environment};
 
+#[cfg(feature = "discord")]
+mod acquire;
 mod engines;
+#[cfg(feature = "discord")]
+pub mod serve;
 
 /// saseo's own manual: the library that a fresh install opens with.
 static MANUAL: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/knowledge");
@@ -65,18 +70,23 @@ pub struct Shelves {
 
 /// Opens the data folder for reading.
 pub async fn shelves(settings: &Settings) -> anyhow::Result<Shelves> {
-    open(settings, None, clock()).await
+    open(state(settings).await?, None, clock()).await
+}
+
+/// Takes the data folder.
+async fn state(settings: &Settings) -> anyhow::Result<State> {
+    let folder = settings.folders.data.clone();
+    Ok(spawn_blocking(move || State::open(&folder)).await??)
 }
 
 async fn open(
-    settings: &Settings,
+    state: State,
     embedder: Option<&Arc<dyn Embedder>>,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Shelves> {
-    let folder = settings.folders.data.clone();
     let fingerprint = embedder.map(|embedder| embedder.fingerprint());
-    let opened = tokio::task::spawn_blocking(move || Stacks::open(&folder, fingerprint, clock))
-        .await??;
+    let opened =
+        spawn_blocking(move || Stacks::open_within(state, fingerprint, clock)).await??;
     Ok(Shelves {
         library: Arc::new(opened.library),
         ledger: Arc::new(opened.ledger),
@@ -99,19 +109,24 @@ pub struct Stocked {
 /// Opens the library with its embedder, and brings its index up to date where it lags behind.
 pub async fn stocked(settings: &Settings) -> anyhow::Result<Stocked> {
     let verified = verified(settings).await?;
-    stocked_with(settings, &verified).await
+    let state = state(settings).await?;
+    stocked_within(state, settings, &verified).await
 }
 
 async fn verified(settings: &Settings) -> anyhow::Result<Verified> {
     let manifest = manifest(settings)?;
     let root = settings.folders.models.clone();
-    Ok(tokio::task::spawn_blocking(move || verify(&manifest, &root)).await??)
+    Ok(spawn_blocking(move || verify(&manifest, &root)).await??)
 }
 
-async fn stocked_with(settings: &Settings, verified: &Verified) -> anyhow::Result<Stocked> {
+async fn stocked_within(
+    state: State,
+    settings: &Settings,
+    verified: &Verified,
+) -> anyhow::Result<Stocked> {
     let embedder = engines::embedder(verified).await?;
     let clock = clock();
-    let mut shelves = open(settings, Some(&embedder), Arc::clone(&clock)).await?;
+    let mut shelves = open(state, Some(&embedder), Arc::clone(&clock)).await?;
     let rules = ChunkRules {
         target: settings.library.chunk.get(),
         longest: settings.library.longest_chunk.get(),
@@ -154,6 +169,11 @@ pub fn cutter(shelving: &Shelving) -> impl Fn(&Document) -> Vec<chunk::Chunk> + 
 /// Everything that answers questions. The chat model goes on loading meanwhile: sources are
 /// found without it.
 pub async fn desk(settings: &Settings) -> anyhow::Result<Desk> {
+    desk_within(state(settings).await?, settings).await
+}
+
+/// As [`desk`], in a data folder that is held already.
+async fn desk_within(state: State, settings: &Settings) -> anyhow::Result<Desk> {
     let prompts = prompts(&settings.folders.prompts)?;
     let verified = verified(settings).await?;
     let chat = engines::chat(&verified, deadlines(settings), &environment())?;
@@ -162,7 +182,7 @@ pub async fn desk(settings: &Settings) -> anyhow::Result<Desk> {
         embedder,
         shelving,
         clock,
-    } = stocked_with(settings, &verified).await?;
+    } = stocked_within(state, settings, &verified).await?;
     Ok(Desk {
         library: shelves.library,
         embedder,

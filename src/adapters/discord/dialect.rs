@@ -81,7 +81,7 @@ fn fenced(code: &str) -> String {
     for c in code.chars() {
         // A link before the code would take `](` in it for its own end, were it not that an
         // opening bracket stands between them.
-        if ticks == 2 && c == '`' || (bracket == Some(']') && c == '(' && out.ends_with(']')) {
+        if ticks == 9 && c == '`' || (bracket == Some(']') && c == '(' && out.ends_with(']')) {
             out.push(APART);
             ticks = 0;
         }

@@ -1,0 +1,553 @@
+//! Replies: posts, edits, and what to do where nobody can tell whether a post was made.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use serenity::http::Route;
+use serenity::model::id::{ApplicationId, ChannelId, InteractionId, MessageId, UserId};
+
+use tokio::sync::OnceCell;
+
+use super::dialect;
+use super::limiter::Urgency;
+use super::rest::{Call, Fault, Rest};
+use super::wire::{self, Address, Deferred};
+use crate::domain::event::Event;
+use crate::domain::notice::Notice;
+use crate::domain::page::{self, Page};
+use crate::ports::{Cause, Messenger, Pace, Unsent};
+
+/// Shows replies in Discord.
+pub(super) struct Desk {
+    pub(super) rest: Arc<Rest>,
+    /// Our own user, once it was asked for.
+    pub(super) me: OnceCell<UserId>,
+    /// What was asked before may have been answered by an earlier run of ours.
+    pub(super) since: DateTime<Utc>,
+    /// Whether an answer in a channel opens a thread.
+    pub(super) threads: bool,
+}
+
+/// A message, as far as we want to know it.
+#[derive(Debug, Deserialize)]
+struct Seen {
+    id: MessageId,
+    author: Author,
+    #[serde(default)]
+    nonce: Option<Value>,
+    #[serde(default)]
+    message_reference: Option<Reference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Author {
+    id: UserId,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reference {
+    #[serde(default)]
+    message_id: Option<MessageId>,
+}
+
+/// What was made, by its id.
+#[derive(Debug, Deserialize)]
+struct Made {
+    id: MessageId,
+}
+
+#[derive(Debug, Deserialize)]
+struct Room {
+    id: ChannelId,
+}
+
+/// A post to be made in a channel.
+struct Post<'a> {
+    channel: ChannelId,
+    /// The message that it replies to, if that stands in the same channel.
+    below: Option<MessageId>,
+    nonce: String,
+    part: usize,
+    page: &'a Page,
+}
+
+/// An interaction, by what answers it.
+#[derive(Clone, Copy)]
+struct Ticket<'a> {
+    application: ApplicationId,
+    id: InteractionId,
+    token: &'a str,
+    deferred: Deferred,
+}
+
+impl Desk {
+    /// Our own user.
+    pub(super) async fn me(&self) -> Result<UserId, Fault> {
+        let ask = async || {
+            let me: Author = self.rest.call(Call::get(Route::UserMe)).await?;
+            Ok(me.id)
+        };
+        self.me.get_or_try_init(ask).await.copied()
+    }
+
+    /// Acknowledges a command or a button: from then on there is a quarter of an hour.
+    pub(super) async fn defer(&self, event: &Event) -> Result<(), Fault> {
+        match Address::parse(&event.address) {
+            Some(Address::Interaction {
+                application,
+                id,
+                token,
+                deferred,
+                ..
+            }) => {
+                self.acknowledge(Ticket {
+                    application,
+                    id,
+                    token: &token,
+                    deferred,
+                })
+                .await
+            },
+            Some(Address::Message { .. }) | None => Ok(()),
+        }
+    }
+
+    async fn acknowledge(&self, ticket: Ticket<'_>) -> Result<(), Fault> {
+        let body = wire::defer(ticket.deferred);
+        match self.respond(ticket.id, ticket.token, &body).await {
+            Err(fault) if fault.is_answered_already() => Ok(()),
+            done => done,
+        }
+    }
+
+    /// The first answer to an interaction.
+    pub(super) async fn respond(
+        &self,
+        interaction_id: InteractionId,
+        token: &str,
+        body: &Value,
+    ) -> Result<(), Fault> {
+        let call = Call::post(Route::InteractionResponse {
+            interaction_id,
+            token,
+        });
+        // A second one is refused as answered already.
+        let call = call
+            .body(bytes(body))
+            .urgency(Urgency::Must)
+            .harmless_twice();
+        self.rest.tell(call).await
+    }
+
+    /// Puts a reply where the interaction's answer stands. `None`: there is no such place any
+    /// more, only the channel.
+    async fn original(&self, ticket: Ticket<'_>, page: &Page) -> Result<Option<String>, Fault> {
+        let Ticket {
+            application, token, ..
+        } = ticket;
+        let route = Route::WebhookOriginalInteractionResponse {
+            application_id: application,
+            token,
+        };
+        let edit = || {
+            let body = bytes(&wire::edit(page));
+            self.rest
+                .call::<Made>(Call::patch(route).body(body).urgency(Urgency::Must))
+        };
+        let first = edit().await;
+        let again = match first {
+            // Nobody acknowledged it: we were killed, or are quicker than we are ourselves.
+            Err(fault) if fault.is_unknown() || fault.is_expired() => {
+                match self.acknowledge(ticket).await {
+                    Ok(()) => edit().await,
+                    Err(fault) if fault.is_unknown() || fault.is_expired() => return Ok(None),
+                    Err(fault) => Err(fault),
+                }
+            },
+            other => other,
+        };
+        match again {
+            Ok(made) => Ok(Some(made.id.to_string())),
+            Err(fault) if fault.is_unknown() || fault.is_expired() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Makes a post once, whatever happens to the requests.
+    async fn post_once(&self, post: &Post<'_>, look_first: Look) -> Result<String, Fault> {
+        /// Each round looks before it sends.
+        const ROUNDS: usize = 4;
+        let mut look = look_first;
+        for _ in 0..ROUNDS {
+            if look == Look::First
+                && let Some(made) = self.find(post).await?
+            {
+                return Ok(made.to_string());
+            }
+            match self.send(post).await {
+                Ok(made) => return Ok(made.id.to_string()),
+                Err(Fault::Unclear { why, source: _ }) => {
+                    tracing::warn!(why, "a post may have been made; looking for it");
+                    look = Look::First;
+                },
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(Fault::Busy { pause: None })
+    }
+
+    async fn send(&self, post: &Post<'_>) -> Result<Made, Fault> {
+        let body = wire::message(post.page, post.below, &post.nonce);
+        let route = Route::ChannelMessages {
+            channel_id: post.channel,
+        };
+        self.rest
+            .call(Call::post(route).body(bytes(&body)).urgency(Urgency::Must))
+            .await
+    }
+
+    /// Our post among the newest of its channel: by its nonce, else by what it replies to.
+    async fn find(&self, post: &Post<'_>) -> Result<Option<MessageId>, Fault> {
+        const NEWEST: usize = 100;
+        let route = Route::ChannelMessages {
+            channel_id: post.channel,
+        };
+        let mut call = Call::get(route)
+            .param("limit", NEWEST)
+            .urgency(Urgency::Must);
+        if let Some(below) = post.below {
+            call = call.param("after", below);
+        }
+        let mut seen: Vec<Seen> = self.rest.call(call).await?;
+        let me = self.me().await?;
+        seen.retain(|message| message.author.id == me);
+        seen.sort_by_key(|message| message.id);
+        let same_nonce = seen.iter().find(|message| {
+            message.nonce.as_ref().and_then(Value::as_str) == Some(post.nonce.as_str())
+        });
+        if let Some(found) = same_nonce {
+            return Ok(Some(found.id));
+        }
+        // Without a nonce in the history: our replies to a message are its parts, in order.
+        let replies = seen.iter().filter(|message| {
+            let to = message.message_reference.as_ref();
+            post.below.is_some() && to.and_then(|to| to.message_id) == post.below
+        });
+        Ok(replies.map(|message| message.id).nth(post.part))
+    }
+
+    /// The thread of an answer; it has the id of the message that it hangs on.
+    async fn thread(&self, channel: ChannelId, message: MessageId) -> Result<ChannelId, Fault> {
+        let name = json!({ "name": "saseo", "auto_archive_duration": 1440 });
+        let route = Route::ChannelMessageThreads {
+            channel_id: channel,
+            message_id: message,
+        };
+        let call = Call::post(route).body(bytes(&name)).urgency(Urgency::Must);
+        match self.rest.call::<Room>(call.harmless_twice()).await {
+            Ok(room) => Ok(room.id),
+            Err(fault) if fault.code() == Some(THREAD_EXISTS) => {
+                Ok(ChannelId::new(message.get()))
+            },
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Where the posts of an event stand.
+    async fn room(&self, event: &Event) -> Result<(ChannelId, Option<MessageId>), Fault> {
+        match Address::parse(&event.address) {
+            Some(Address::Message {
+                channel,
+                message,
+                guild,
+                ..
+            }) => {
+                let opens = self.threads
+                    && guild.is_some()
+                    && event.place.kind == crate::domain::event::PlaceKind::Channel;
+                if opens {
+                    Ok((self.thread(channel, message).await?, None))
+                } else {
+                    Ok((channel, Some(message)))
+                }
+            },
+            Some(Address::Interaction { channel, .. }) => Ok((channel, None)),
+            None => Err(Fault::Unsendable("the address cannot be read")),
+        }
+    }
+
+    async fn first(&self, event: &Event, page: &Page) -> Result<String, Fault> {
+        let Some(Address::Interaction {
+            application,
+            id,
+            token,
+            deferred,
+            ..
+        }) = Address::parse(&event.address)
+        else {
+            return self.in_channel(event, 0, page).await;
+        };
+        let ticket = Ticket {
+            application,
+            id,
+            token: &token,
+            deferred,
+        };
+        match self.original(ticket, page).await? {
+            Some(made) => Ok(made),
+            None if deferred == Deferred::Fresh => self.in_channel(event, 0, page).await,
+            // What only one person was to see is not for the channel.
+            None => Err(Fault::Unsendable("the command can no longer be answered")),
+        }
+    }
+
+    async fn further(&self, event: &Event, part: usize, page: &Page) -> Result<String, Fault> {
+        if let Some(Address::Interaction {
+            application,
+            token,
+            deferred,
+            ..
+        }) = Address::parse(&event.address)
+            && deferred != Deferred::Fresh
+        {
+            let route = Route::WebhookFollowupMessages {
+                application_id: application,
+                token: &token,
+            };
+            let body = bytes(&wire::follow_up(page, deferred));
+            let call = Call::post(route).body(body).urgency(Urgency::Must);
+            let made: Made = self.rest.call(call).await?;
+            return Ok(made.id.to_string());
+        }
+        self.in_channel(event, part, page).await
+    }
+
+    async fn in_channel(
+        &self,
+        event: &Event,
+        part: usize,
+        page: &Page,
+    ) -> Result<String, Fault> {
+        let (channel, below) = self.room(event).await?;
+        let look = if event.at < self.since + CLOCKS_DIFFER {
+            Look::First
+        } else {
+            Look::Later
+        };
+        let post = Post {
+            channel,
+            below,
+            nonce: wire::nonce(&event.key, part),
+            part,
+            page,
+        };
+        self.post_once(&post, look).await
+    }
+
+    /// Tells the person in private that there was no way to answer where they asked.
+    async fn tell_apart(&self, event: &Event, why: &Fault) {
+        let Ok(recipient) = event.person.id.parse::<u64>() else {
+            return;
+        };
+        let body = bytes(&json!({ "recipient_id": recipient.to_string() }));
+        let call = Call::post(Route::UserMeDmChannels)
+            .body(body)
+            .harmless_twice();
+        let page = Page::notice(Notice::NoAccess.text(event.speaks()));
+        let told = async {
+            let room: Room = self.rest.call(call).await?;
+            let post = Post {
+                channel: room.id,
+                below: None,
+                nonce: wire::nonce(&event.key, 0),
+                part: 0,
+                page: &page,
+            };
+            self.post_once(&post, Look::Later).await
+        };
+        if let Err(fault) = told.await {
+            tracing::warn!(event = %event.key, "{why}; and the person could not be told: {fault}");
+        }
+    }
+}
+
+/// Discord's code for a thread that is there already.
+const THREAD_EXISTS: i64 = 160_004;
+
+/// Discord's clock and ours may differ by so much.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
+
+/// Whether to look for a post before making it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    First,
+    Later,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unsent(fault: Fault) -> Unsent {
+    match &fault {
+        Fault::NotNow => Unsent::Paced,
+        Fault::Refused { .. }
+        | Fault::Unsendable(_)
+        | Fault::Elsewhere
+        | Fault::TooLong { .. } => Unsent::Refused(fault.to_string()),
+        // Without a good token we end, and the next run goes on.
+        Fault::Unauthorised
+        | Fault::Busy { .. }
+        | Fault::Unreachable(_)
+        | Fault::Unavailable { .. }
+        | Fault::Unclear { .. } => Unsent::Unreachable(Cause::from(fault.to_string())),
+    }
+}
+
+fn bytes(body: &Value) -> Vec<u8> {
+    body.to_string().into_bytes()
+}
+
+#[async_trait]
+impl Messenger for Desk {
+    fn parts(&self, page: Page) -> Vec<Page> {
+        page::parts(page, dialect::LONGEST, &dialect::measure)
+    }
+
+    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent> {
+        let made = if part == 0 {
+            self.first(event, page).await
+        } else {
+            self.further(event, part, page).await
+        };
+        if let Err(fault) = &made
+            && fault.is_missing_access()
+        {
+            self.tell_apart(event, fault).await;
+        }
+        made.map_err(unsent)
+    }
+
+    async fn edit(
+        &self,
+        event: &Event,
+        post: &str,
+        page: &Page,
+        urgency: Pace,
+    ) -> Result<(), Unsent> {
+        let message: MessageId = post
+            .parse::<u64>()
+            .ok()
+            .filter(|id| *id > 0)
+            .map(MessageId::new)
+            .ok_or_else(|| Unsent::Refused("the post has no id".to_owned()))?;
+        let urgency = match urgency {
+            Pace::May => Urgency::May,
+            Pace::Must => Urgency::Must,
+        };
+        let body = bytes(&wire::edit(page));
+        if let Some(Address::Interaction {
+            application, token, ..
+        }) = Address::parse(&event.address)
+        {
+            let route = Route::WebhookFollowupMessage {
+                application_id: application,
+                token: &token,
+                message_id: message,
+            };
+            let call = Call::patch(route).body(body.clone()).urgency(urgency);
+            match self.rest.tell(call).await {
+                // After a quarter of an hour it is a message like any other.
+                Err(fault) if fault.is_unknown() || fault.is_expired() => {},
+                done => return done.map_err(unsent),
+            }
+        }
+        let (channel, _) = self.room(event).await.map_err(unsent)?;
+        let route = Route::ChannelMessage {
+            channel_id: channel,
+            message_id: message,
+        };
+        let call = Call::patch(route).body(body).urgency(urgency);
+        self.rest.tell(call).await.map_err(unsent)
+    }
+
+    async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent> {
+        let Some(id) = post.parse::<u64>().ok().filter(|id| *id > 0) else {
+            return Ok(());
+        };
+        let (channel, _) = self.room(event).await.map_err(unsent)?;
+        let route = Route::ChannelMessage {
+            channel_id: channel,
+            message_id: MessageId::new(id),
+        };
+        match self.rest.tell(Call::delete(route)).await {
+            Err(fault) if fault.is_unknown() => Ok(()),
+            done => done.map_err(unsent),
+        }
+    }
+
+    async fn typing(&self, event: &Event) {
+        if let Some(Address::Message { channel, .. }) = Address::parse(&event.address) {
+            let route = Route::ChannelTyping {
+                channel_id: channel,
+            };
+            // Only an ornament.
+            drop(
+                self.rest
+                    .tell(Call::post(route).urgency(Urgency::May))
+                    .await,
+            );
+        }
+    }
+
+    async fn download(
+        &self,
+        event: &Event,
+        url: &str,
+        longest: usize,
+    ) -> Result<Vec<u8>, Unsent> {
+        match self.rest.download(url, longest).await {
+            // Its address has expired; the message has a fresh one.
+            Err(Fault::Refused { .. }) => {
+                let fresh = self.fresh_address(event, url).await.map_err(unsent)?;
+                self.rest.download(&fresh, longest).await.map_err(unsent)
+            },
+            done => done.map_err(unsent),
+        }
+    }
+}
+
+/// The attachments of a message.
+#[derive(Debug, Deserialize)]
+struct Attached {
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Attachment {
+    url: String,
+}
+
+impl Desk {
+    async fn fresh_address(&self, event: &Event, url: &str) -> Result<String, Fault> {
+        let expired = || Fault::Unsendable("the file is no longer kept");
+        let Some(Address::Message {
+            channel, message, ..
+        }) = Address::parse(&event.address)
+        else {
+            return Err(expired());
+        };
+        let route = Route::ChannelMessage {
+            channel_id: channel,
+            message_id: message,
+        };
+        let attached: Attached = self.rest.call(Call::get(route)).await?;
+        let bare = |url: &str| url.split('?').next().unwrap_or_default().to_owned();
+        let found = attached
+            .attachments
+            .into_iter()
+            .find(|attachment| bare(&attachment.url) == bare(url));
+        found.map(|attachment| attachment.url).ok_or_else(expired)
+    }
+}

@@ -1,0 +1,175 @@
+//! The bot: what listens is up at once, and what answers follows when it is loaded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::{acquire, clock, desk_within, policy, state};
+use crate::adapters::discord::{Deaf, Discord, DiscordSettings};
+use crate::adapters::parse::ParseChild;
+use crate::adapters::sources::Fetcher;
+use crate::adapters::store::State;
+use crate::app::errands::Counter;
+use crate::app::reception::{Reception, ReceptionRules};
+use crate::domain::event::{Curators, Platform};
+use crate::ports::{Clock, Inbox, Intake, Messenger};
+use crate::settings::{Environment, Settings};
+
+/// How serving ended, if nothing failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As it was asked to.
+    Stopped,
+    /// A messenger does not let us in: why, and what to do.
+    Refused(String),
+}
+
+/// From the wish to end to the end, at most.
+const TO_END: Duration = Duration::from_secs(18);
+
+/// Serves the messengers that settings and environment name, until `stop`. Lines for whoever
+/// watches go to `tell`.
+pub async fn serve(
+    settings: &Settings,
+    environment: &Environment,
+    stop: impl Future<Output = ()>,
+    tell: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Ended> {
+    let state = state(settings).await?;
+    let inbox: Arc<dyn Inbox> = Arc::new(state.inbox.clone());
+    let lines = Lines::named(settings, environment, &inbox, clock())?;
+    let (opened, counter) = watch::channel(None);
+    let reception =
+        Reception::open(inbox, lines.messengers(), counter, clock(), rules(settings));
+    let reception = reception.await?;
+    let (close, closing) = watch::channel(false);
+
+    let intake: Arc<dyn Intake> = Arc::new(Arc::clone(&reception));
+    let work = async {
+        tokio::try_join!(
+            async {
+                reception.run().await;
+                Ok(())
+            },
+            lines.listen(intake, closing, tell),
+            async {
+                opened.send_replace(Some(open(state, settings, tell).await?));
+                Ok(())
+            },
+        )
+    };
+    tokio::pin!(work);
+    let done = tokio::select! {
+        done = &mut work => done.map(drop),
+        () = stop => {
+            tell("ending; what is under way gets a few seconds");
+            close.send_replace(true);
+            reception.close();
+            timeout(TO_END, work).await.map_or(Ok(()), |done| done.map(drop))
+        },
+    };
+    let Err(error) = done else {
+        return Ok(Ended::Stopped);
+    };
+    let Refused(why) = error.downcast()?;
+    Ok(Ended::Refused(why))
+}
+
+/// A messenger does not let us in.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+fn rules(settings: &Settings) -> ReceptionRules {
+    let reception = &settings.reception;
+    ReceptionRules {
+        queue: reception.queue.get(),
+        generations: reception.generations.get(),
+        longest_wait: reception.longest_wait(),
+        ..ReceptionRules::default()
+    }
+}
+
+/// Loads the models and opens the library: what takes seconds.
+async fn open(
+    state: State,
+    settings: &Settings,
+    tell: &(dyn Fn(&str) + Sync),
+) -> anyhow::Result<Counter> {
+    let longest = usize::try_from(settings.library.largest_file << 20)?;
+    let acquirer = acquire::Counter {
+        fetcher: Fetcher::new(policy(settings)?)?,
+        child: ParseChild::new(&std::env::current_exe()?),
+        longest,
+    };
+    let desk = desk_within(state, settings).await?;
+    tell(&format!(
+        "the library is open at {}",
+        desk.library.revision()
+    ));
+    Ok(Counter {
+        desk,
+        acquirer: Arc::new(acquirer),
+        collection: settings.library.collection.clone(),
+        longest,
+        curators: Curators {
+            roles: settings.reception.curators.clone(),
+        },
+    })
+}
+
+/// The lines to the messengers.
+struct Lines {
+    discord: Discord,
+}
+
+impl Lines {
+    /// The environment variable with Discord's token.
+    const DISCORD_TOKEN: &str = "SASEO_DISCORD_TOKEN";
+
+    fn named(
+        settings: &Settings,
+        environment: &Environment,
+        inbox: &Arc<dyn Inbox>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let token = environment.get(Self::DISCORD_TOKEN);
+        let token = token.filter(|token| !token.trim().is_empty());
+        let Some(token) = token else {
+            anyhow::bail!(
+                "no messenger is set up: set {} to the bot's token, as deploy/discord.md shows",
+                Self::DISCORD_TOKEN
+            );
+        };
+        let discord = Discord::new(
+            DiscordSettings {
+                api: settings.discord.api_url.clone(),
+                token: token.trim().to_owned().into(),
+                answer_in_threads: settings.discord.answer_in_threads,
+            },
+            Arc::clone(inbox),
+            clock,
+        )?;
+        Ok(Self { discord })
+    }
+
+    fn messengers(&self) -> BTreeMap<Platform, Arc<dyn Messenger>> {
+        [(Platform::Discord, self.discord.messenger())].into()
+    }
+
+    async fn listen(
+        &self,
+        intake: Arc<dyn Intake>,
+        closing: watch::Receiver<bool>,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<()> {
+        match self.discord.listen(intake, closing, tell).await {
+            Ok(()) => Ok(()),
+            Err(deaf @ Deaf::Refused(_)) => Err(Refused(deaf.to_string()).into()),
+            Err(deaf) => Err(deaf.into()),
+        }
+    }
+}
