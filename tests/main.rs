@@ -9,6 +9,8 @@
 mod support;
 
 mod ask;
+#[cfg(feature = "discord")]
+mod discord_fake;
 mod inference;
 mod kill;
 #[cfg(feature = "mistralrs")]

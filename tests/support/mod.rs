@@ -1,5 +1,8 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
+#[cfg(feature = "discord")]
+#[expect(dead_code, reason = "the fake offers more than each test asks of it")]
+pub(crate) mod discord;
 pub(crate) mod embedder;
 pub(crate) mod openai;
 pub(crate) mod program;
