@@ -449,6 +449,25 @@ fn option_of_type(option: &Value, at: &str, depth: usize, form: &mut Form) {
         options(option, at, depth + 1, form);
         return;
     }
+    let choices = choices(option, at, form);
+    let completes = option["autocomplete"].as_bool() == Some(true);
+    if completes && (choices > 0 || ![STRING, INTEGER, NUMBER].contains(&kind)) {
+        let code = "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID";
+        let message = "Autocomplete cannot be used with choices or this type";
+        form.slip(at, code, message);
+    }
+    for (key, least) in [("min_length", 0), ("max_length", 1)] {
+        let length = option.get(key).filter(|it| !it.is_null());
+        let fits = |it: &Value| it.as_u64().is_some_and(|it| (least..=6_000).contains(&it));
+        if length.is_some_and(|it| kind != STRING || !fits(it)) {
+            let message = "int value should be between 0 and 6000.";
+            form.slip(&format!("{at}.{key}"), "NUMBER_TYPE_MAX", message);
+        }
+    }
+}
+
+/// How many choices an option offers.
+fn choices(option: &Value, at: &str, form: &mut Form) -> usize {
     let choices = form.list((option, "choices"), at, 25);
     for (number, choice) in choices.iter().enumerate() {
         let at = format!("{at}.choices.{number}");
@@ -461,23 +480,7 @@ fn option_of_type(option: &Value, at: &str, depth: usize, form: &mut Form) {
             None => {},
         }
     }
-    let completes = option["autocomplete"].as_bool() == Some(true);
-    if completes && (!choices.is_empty() || ![STRING, INTEGER, NUMBER].contains(&kind)) {
-        let code = "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID";
-        form.slip(
-            at,
-            code,
-            "Autocomplete cannot be used with choices or this type",
-        );
-    }
-    for (key, least) in [("min_length", 0), ("max_length", 1)] {
-        let length = option.get(key).filter(|it| !it.is_null());
-        let fits = |it: &Value| it.as_u64().is_some_and(|it| (least..=6_000).contains(&it));
-        if length.is_some_and(|it| kind != STRING || !fits(it)) {
-            let message = "int value should be between 0 and 6000.";
-            form.slip(&format!("{at}.{key}"), "NUMBER_TYPE_MAX", message);
-        }
-    }
+    choices.len()
 }
 
 /// Characters of names, descriptions and values.

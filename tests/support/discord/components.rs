@@ -144,17 +144,21 @@ pub(crate) fn checked_modal(modal: &Value, form: &mut Form) {
         let at = format!("data.components.{place}");
         for (number, part) in in_row(row, &at, form).iter().enumerate() {
             let at = format!("{at}.components.{number}");
-            if part["type"].as_u64() != Some(TEXT_INPUT) {
-                choices(&format!("{at}.type"), "(4,)", form);
-            }
-            for (key, most) in [("label", 45), ("custom_id", 100)] {
-                if form.text((part, key), &at, (1, most)).is_none() {
-                    form.required(&format!("{at}.{key}"));
-                }
-            }
-            form.text((part, "value"), &at, (0, 4_000));
-            form.text((part, "placeholder"), &at, (0, 100));
+            text_input(part, &at, form);
             once(part, &at, &mut ids, form);
         }
     }
+}
+
+fn text_input(part: &Value, at: &str, form: &mut Form) {
+    if part["type"].as_u64() != Some(TEXT_INPUT) {
+        choices(&format!("{at}.type"), "(4,)", form);
+    }
+    for (key, most) in [("label", 45), ("custom_id", 100)] {
+        if form.text((part, key), at, (1, most)).is_none() {
+            form.required(&format!("{at}.{key}"));
+        }
+    }
+    form.text((part, "value"), at, (0, 4_000));
+    form.text((part, "placeholder"), at, (0, 100));
 }

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::faults::{Cut, Greeting};
-use super::gateway::{self, Afterwards, Link, Order, Unresumed};
+use super::gateway::{self, Afterwards, Order, Unresumed};
 use super::line::Line;
 use super::record::Payload;
-use super::zlib;
+use super::zlib::{self, Place};
 
 /// Payloads that a client may send in a minute, and bytes in one of them.
 const PAYLOADS_A_MINUTE: usize = 120;
@@ -45,18 +45,8 @@ pub(crate) async fn open(
             return StatusCode::OK.into_response();
         },
     }
-    let (orders, receiver) = unbounded_channel();
-    let number = {
-        let mut world = shared.world();
-        world.gateway.opened += 1;
-        let number = world.gateway.opened;
-        let link = Link {
-            orders,
-            session: None,
-        };
-        world.gateway.links.insert(number, link);
-        number
-    };
+    let (sender, orders) = unbounded_channel();
+    let number = shared.world().gateway.open(sender);
     let packing = match query.get("compress").map(String::as_str) {
         Some("zlib-stream") => Packing::Stream,
         _ => Packing::None,
@@ -71,11 +61,11 @@ pub(crate) async fn open(
             told: 0,
             manner: Manner::Well,
             packing,
-            first: true,
+            place: Place::First,
             beaten: Instant::now(),
             heard: Vec::new(),
         };
-        connection.attend(greeting, query, receiver).await;
+        connection.attend(greeting, query, orders).await;
     })
 }
 
@@ -106,7 +96,7 @@ struct Connection {
     told: usize,
     manner: Manner,
     packing: Packing,
-    first: bool,
+    place: Place,
     beaten: Instant,
     /// When it heard something in the last minute.
     heard: Vec<Instant>,
@@ -293,9 +283,10 @@ impl Connection {
 
     async fn send(&mut self, text: &str) -> Flow {
         let message = match self.packing {
-            Packing::Stream => Message::Binary(
-                zlib::part(text.as_bytes(), std::mem::take(&mut self.first)).into(),
-            ),
+            Packing::Stream => {
+                let place = std::mem::replace(&mut self.place, Place::Later);
+                Message::Binary(zlib::part(text.as_bytes(), place).into())
+            },
             Packing::Payload if text.len() > WORTH_PACKING => {
                 Message::Binary(zlib::whole(text.as_bytes()).into())
             },
@@ -319,8 +310,8 @@ impl Connection {
         let sent = self.socket.send(Message::Close(Some(frame))).await;
         if sent.is_ok() {
             // The other side closes in its turn; it is not waited for long.
-            let answered = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            drop(tokio::time::timeout(Duration::from_millis(500), answered).await);
+            let patience = Duration::from_millis(500);
+            drop(tokio::time::timeout(patience, self.hear_out()).await);
         }
         let over = matches!(code, 1000 | 1001 | 4004 | 4007 | 4009..=4014);
         ControlFlow::Break(End {
@@ -331,6 +322,10 @@ impl Connection {
                 Afterwards::Resumable
             },
         })
+    }
+
+    async fn hear_out(&mut self) {
+        while let Some(Ok(_)) = self.socket.recv().await {}
     }
 
     async fn cut(&mut self, cut: Cut) -> Flow {

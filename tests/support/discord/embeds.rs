@@ -29,16 +29,7 @@ pub(crate) fn checked(body: &Value, form: &mut Form) -> Vec<Value> {
         address(form, &embed["url"], &format!("{at}.url"));
         let fields = form.list((embed, "fields"), &at, 25).to_vec();
         for (number, field) in fields.iter().enumerate() {
-            let at = format!("{at}.fields.{number}");
-            for (key, most) in [("name", 256), ("value", 1_024)] {
-                let length = form
-                    .text((field, key), &at, (1, most))
-                    .map(|text| text.chars().count());
-                if length.is_none() {
-                    form.required(&format!("{at}.{key}"));
-                }
-                together += length.unwrap_or(0);
-            }
+            together += self::field(form, field, &format!("{at}.fields.{number}"));
         }
     }
     if together > LONGEST_TOGETHER {
@@ -46,6 +37,18 @@ pub(crate) fn checked(body: &Value, form: &mut Form) -> Vec<Value> {
         form.slip("embeds", "MAX_EMBED_SIZE_EXCEEDED", message);
     }
     embeds
+}
+
+fn field(form: &mut Form, field: &Value, at: &str) -> usize {
+    let mut together = 0;
+    for (key, most) in [("name", 256), ("value", 1_024)] {
+        let text = form.text((field, key), at, (1, most));
+        if text.is_none() {
+            form.required(&format!("{at}.{key}"));
+        }
+        together += text.map_or(0, |text| text.chars().count());
+    }
+    together
 }
 
 fn text(form: &mut Form, what: (&Value, &str), path: &str, most: usize) -> usize {
@@ -63,19 +66,24 @@ fn address(form: &mut Form, url: &Value, path: &str) {
     }
 }
 
+/// The links in `content`, each with what stands before it.
+pub(crate) fn links(content: &str) -> Vec<(&str, &str)> {
+    let ends = |letter: char| letter.is_whitespace() || ")>\"`".contains(letter);
+    let begun = content.match_indices("http");
+    begun
+        .filter_map(|(at, _)| {
+            let (before, rest) = content.split_at(at);
+            let link = rest.split(ends).next()?;
+            let known = link.starts_with("http://") || link.starts_with("https://");
+            known.then_some((before, link))
+        })
+        .collect()
+}
+
 /// The pages in `content` that Discord fetches by itself: links that do not stand in `<…>`.
 pub(crate) fn previewed(content: &str) -> Vec<String> {
-    let mut links = Vec::new();
-    for scheme in ["http://", "https://"] {
-        for (at, _) in content.match_indices(scheme) {
-            let rest = &content[at..];
-            let end = rest
-                .find(|letter: char| letter.is_whitespace() || ")>\"`".contains(letter))
-                .unwrap_or(rest.len());
-            if !content[..at].ends_with('<') {
-                links.push(rest[..end].to_owned());
-            }
-        }
-    }
-    links
+    let bare = links(content).into_iter();
+    bare.filter(|(before, _)| !before.ends_with('<'))
+        .map(|(_, link)| link.to_owned())
+        .collect()
 }

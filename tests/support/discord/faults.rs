@@ -17,11 +17,11 @@ pub(crate) enum Cut {
     Ended,
     /// A close frame with this code.
     Closed(u16),
-    /// RECONNECT.
+    /// `RECONNECT`.
     Reconnect,
-    /// INVALID_SESSION that says to resume.
+    /// `INVALID_SESSION` that says to resume.
     InvalidResumable,
-    /// INVALID_SESSION that says to start anew.
+    /// `INVALID_SESSION` that says to start anew.
     Invalid,
     /// Beats are heard and not acknowledged, and nothing is told.
     Zombie,
@@ -207,7 +207,7 @@ impl Often {
     }
 }
 
-/// The next number after `seed` (SplitMix64).
+/// The next number after `seed` (`SplitMix64`).
 fn chance(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut mixed = *seed;

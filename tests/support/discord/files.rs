@@ -39,14 +39,14 @@ pub(crate) fn parts(content_type: &str, body: &[u8]) -> Option<(Value, Vec<Uploa
         };
         let head = String::from_utf8_lossy(&part[..end]).into_owned();
         let bytes = part.get(end + 4..part.len().checked_sub(2)?)?;
-        let name = quoted(&head, "name=\"")?;
+        let name = quoted(&head, "; name=\"")?;
         if name == "payload_json" {
             json = serde_json::from_slice(bytes).ok()?;
         } else if let Some(number) = name.strip_prefix("files[") {
             files.push(Upload {
                 number: number.trim_end_matches(']').parse().ok()?,
-                name: quoted(&head, "filename=\"")?,
-                content_type: line(&head, "content-type:")
+                name: quoted(&head, "; filename=\"")?,
+                content_type: line(&head, "content-type")
                     .unwrap_or_else(|| "application/octet-stream".to_owned()),
                 bytes: Arc::new(bytes.to_vec()),
             });
@@ -69,20 +69,17 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|window| window == what)
 }
 
-fn quoted(head: &str, before: &str) -> Option<String> {
-    // `filename="` ends in `name="` too.
-    let at = head
-        .match_indices(before)
-        .map(|(at, _)| at)
-        .find(|at| before.starts_with("file") || !head[..*at].ends_with("file"))?;
-    let rest = &head[at + before.len()..];
+/// What stands in quotes after `key` in the head of a part: `; name="…"`.
+fn quoted(head: &str, key: &str) -> Option<String> {
+    let rest = head.split_once(key)?.1;
     Some(rest.split('"').next()?.to_owned())
 }
 
 fn line(head: &str, name: &str) -> Option<String> {
-    head.lines()
-        .find(|line| line.to_lowercase().starts_with(name))
-        .map(|line| line[name.len()..].trim().to_owned())
+    let mut pairs = head.lines().filter_map(|line| line.split_once(':'));
+    pairs
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
 }
 
 /// The link under which `attachment` of `channel` can be fetched from now on for a while.

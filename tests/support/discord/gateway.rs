@@ -68,7 +68,7 @@ pub(crate) struct Event {
     /// An intent of which a session must have one; 0 goes to all.
     pub(crate) needs: u64,
     pub(crate) body: Value,
-    /// What is told without the MESSAGE_CONTENT intent.
+    /// What is told without the `MESSAGE_CONTENT` intent.
     pub(crate) withheld: Option<Value>,
 }
 
@@ -138,30 +138,9 @@ impl Session {
 /// Starts a session as IDENTIFY asks; else the code to close with.
 pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<usize, u16> {
     let now = world.clock.now();
-    if !knows_token(world, asked) {
-        return Err(4004);
-    }
-    let properties = &asked["properties"];
-    let named = ["os", "browser", "device"]
-        .iter()
-        .all(|key| properties[key].is_string());
-    let Some(intents) = asked["intents"].as_u64().filter(|_| named) else {
-        return Err(4002);
-    };
-    if !asked["shard"].is_null() && asked["shard"] != json!([0, 1]) {
-        return Err(4010);
-    }
-    if intents & !KNOWN != 0 {
-        return Err(4013);
-    }
-    if intents & PRIVILEGED & !world.settings.privileged != 0 {
-        return Err(4014);
-    }
-    if world
-        .gateway
-        .starts_left(now, world.settings.session_starts)
-        == 0
-    {
+    let intents = admitted(world, asked)?;
+    let starts = world.settings.session_starts;
+    if world.gateway.starts_left(now, starts) == 0 {
         // Discord voids the token of a bot that starts too many sessions.
         world.settings.token.push_str("-void");
         return Err(4004);
@@ -181,6 +160,29 @@ pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<us
     Ok(number)
 }
 
+/// The intents of an IDENTIFY that is in order.
+fn admitted(world: &World, asked: &Value) -> Result<u64, u16> {
+    if !knows_token(world, asked) {
+        return Err(4004);
+    }
+    let properties = &asked["properties"];
+    let mut wanted = ["os", "browser", "device"].iter();
+    let named = wanted.all(|name| properties[name].is_string());
+    let Some(intents) = asked["intents"].as_u64().filter(|_| named) else {
+        return Err(4002);
+    };
+    if !asked["shard"].is_null() && asked["shard"] != json!([0, 1]) {
+        return Err(4010);
+    }
+    if intents & !KNOWN != 0 {
+        return Err(4013);
+    }
+    if intents & PRIVILEGED & !world.settings.privileged != 0 {
+        return Err(4014);
+    }
+    Ok(intents)
+}
+
 pub(crate) fn knows_token(world: &World, asked: &Value) -> bool {
     asked["token"].as_str().is_some_and(|token| {
         token.strip_prefix("Bot ").unwrap_or(token) == world.settings.token
@@ -188,6 +190,17 @@ pub(crate) fn knows_token(world: &World, asked: &Value) -> bool {
 }
 
 impl Gateway {
+    /// A new connection; its number.
+    pub(crate) fn open(&mut self, orders: UnboundedSender<Order>) -> u64 {
+        self.opened += 1;
+        let link = Link {
+            orders,
+            session: None,
+        };
+        self.links.insert(self.opened, link);
+        self.opened
+    }
+
     /// Sessions that may still be started today.
     pub(crate) fn starts_left(&self, now: DateTime<Utc>, of: usize) -> usize {
         let today = self
@@ -200,16 +213,25 @@ impl Gateway {
 
 /// READY, then the guilds one by one.
 fn greet(world: &mut World, number: usize) {
-    let bots: Vec<u64> = world
-        .guilds
-        .values()
-        .filter(|guild| guild.members.contains_key(&world.bot))
-        .map(|guild| guild.id)
-        .collect();
-    let absent = bots
+    let bots = world.guilds_of_the_bot();
+    let body = ready(world, number, &bots);
+    let mut events = vec![Event::new("READY", 0, body)];
+    if world.gateway.sessions[number].intents & GUILDS != 0 {
+        for guild in bots {
+            let body = objects::arriving_guild(world, &world.guilds[&guild]);
+            events.push(Event::new("GUILD_CREATE", GUILDS, body));
+        }
+    }
+    for event in &events {
+        world.gateway.sessions[number].add(event);
+    }
+}
+
+fn ready(world: &World, number: usize, guilds: &[u64]) -> Value {
+    let absent = guilds
         .iter()
         .map(|id| json!({ "id": id.to_string(), "unavailable": true }));
-    let body = json!({
+    json!({
         "v": 10,
         "user": objects::current_user(world),
         "user_settings": {},
@@ -225,24 +247,14 @@ fn greet(world: &mut World, number: usize) {
         "geo_ordered_rtc_regions": [],
         "application": { "id": world.bot.to_string(), "flags": super::application::flags(world) },
         "_trace": [],
-    });
-    let mut events = vec![Event::new("READY", 0, body)];
-    if world.gateway.sessions[number].intents & GUILDS != 0 {
-        for guild in bots {
-            let body = objects::arriving_guild(world, &world.guilds[&guild]);
-            events.push(Event::new("GUILD_CREATE", GUILDS, body));
-        }
-    }
-    for event in &events {
-        world.gateway.sessions[number].add(event);
-    }
+    })
 }
 
 /// Why a session is not resumed.
 pub(crate) enum Unresumed {
     /// The connection is closed with this code.
     Closed(u16),
-    /// INVALID_SESSION, not resumable.
+    /// `INVALID_SESSION`, not resumable.
     Gone,
 }
 

@@ -215,8 +215,8 @@ fn responded(world: &World, id: Id, callback: u64) -> Value {
 }
 
 fn answer(world: &mut World, id: Id, call: &Call) -> Result<(), Refusal> {
-    let data = &call.body["data"];
-    let read = posts::read(data, &call.files, Allowed::only_users());
+    let said = &call.body["data"];
+    let read = posts::read(said, &call.files, Allowed::only_users());
     let post = read.map_err(|refusal| within("data", refusal))?;
     posts::shows_something(&post)?;
     let message = put(world, id, post);
@@ -253,8 +253,8 @@ fn put(world: &mut World, id: Id, mut post: Post) -> Id {
     posts::put(world, channel, post, said)
 }
 
-fn defer(world: &mut World, id: Id, data: &Value) {
-    let flags = data["flags"].as_u64().unwrap_or(0) & EPHEMERAL;
+fn defer(world: &mut World, id: Id, said: &Value) {
+    let flags = said["flags"].as_u64().unwrap_or(0) & EPHEMERAL;
     let post = Post {
         flags: flags | LOADING,
         ..Post::default()
@@ -274,9 +274,9 @@ fn update(world: &mut World, id: Id, call: &Call) -> Result<(), Refusal> {
         .map_err(|refusal| within("data", refusal))
 }
 
-fn choose(world: &mut World, id: Id, data: &Value) -> Result<(), Refusal> {
+fn choose(world: &mut World, id: Id, said: &Value) -> Result<(), Refusal> {
     let mut form = Form::default();
-    let choices = form.list((data, "choices"), "data", 25);
+    let choices = form.list((said, "choices"), "data", 25);
     for (place, choice) in choices.iter().enumerate() {
         let at = format!("data.choices.{place}");
         if form.text((choice, "name"), &at, (1, 100)).is_none() {
@@ -295,11 +295,11 @@ fn choose(world: &mut World, id: Id, data: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn show_modal(world: &mut World, id: Id, data: &Value) -> Result<(), Refusal> {
+fn show_modal(world: &mut World, id: Id, said: &Value) -> Result<(), Refusal> {
     let mut form = Form::default();
-    components::checked_modal(data, &mut form);
+    components::checked_modal(said, &mut form);
     form.done()?;
-    world.interactions.get_mut(&id).unwrap().modal = Some(data.clone());
+    world.interactions.get_mut(&id).unwrap().modal = Some(said.clone());
     Ok(())
 }
 

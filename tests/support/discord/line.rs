@@ -68,31 +68,38 @@ impl Listener for Door {
             } else if self.listening.is_none() {
                 self.listening = Some(socket(self.address).unwrap().listen(1_024).unwrap());
             }
-            let changed = self.welcome.changed();
-            let Some(listening) = self.listening.as_ref().filter(|_| welcome == Welcome::Open)
-            else {
-                if changed.await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                continue;
-            };
+            let open = self.listening.as_ref().filter(|_| welcome == Welcome::Open);
             tokio::select! {
-                came = listening.accept() => {
-                    if let Ok((stream, _)) = came {
-                        drop(stream.set_nodelay(true));
-                        let line = Line::default();
-                        return (Wire { stream, line: line.clone() }, line);
-                    }
+                stream = came(open) => {
+                    let line = Line::default();
+                    return (Wire { stream, line: line.clone() }, line);
                 },
-                changed = changed => if changed.is_err() {
-                    std::future::pending::<()>().await;
-                },
+                () = changed(&mut self.welcome) => {},
             }
         }
     }
 
     fn local_addr(&self) -> io::Result<Line> {
         Ok(Line::default())
+    }
+}
+
+async fn came(open: Option<&TcpListener>) -> TcpStream {
+    loop {
+        let Some(listening) = open else {
+            return std::future::pending().await;
+        };
+        if let Ok((stream, _)) = listening.accept().await {
+            drop(stream.set_nodelay(true));
+            return stream;
+        }
+    }
+}
+
+async fn changed(welcome: &mut watch::Receiver<Welcome>) {
+    // When nobody can change it any more, it stays as it is.
+    if welcome.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

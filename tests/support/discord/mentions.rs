@@ -72,35 +72,19 @@ impl Allowed {
         let Some(said) = body.get("allowed_mentions").filter(|said| !said.is_null()) else {
             return default;
         };
-        let parse: Vec<&str> = form
-            .list((said, "parse"), "allowed_mentions", 3)
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        for (place, word) in parse.iter().enumerate() {
-            if !["users", "roles", "everyone"].contains(word) {
-                let path = format!("allowed_mentions.parse.{place}");
-                let message = "Value must be one of ('users', 'roles', 'everyone').";
-                form.slip(&path, "BASE_TYPE_CHOICES", message);
-            }
-        }
+        let parse = parsed(said, form);
         let mut which = |kind: &str| {
             let listed = form.list((said, kind), "allowed_mentions", 100);
-            let all = parse.contains(&kind);
-            if all && !listed.is_empty() {
+            if !parse.contains(&kind) {
+                return Which::These(listed.iter().filter_map(id).collect());
+            }
+            if !listed.is_empty() {
+                let code = "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE";
                 let message =
                     format!("parse:[\"{kind}\"] and {kind}: [ids...] are mutually exclusive.");
-                form.slip(
-                    "allowed_mentions",
-                    "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE",
-                    &message,
-                );
+                form.slip("allowed_mentions", code, &message);
             }
-            if all {
-                Which::All
-            } else {
-                Which::These(listed.iter().filter_map(id).collect())
-            }
+            Which::All
         };
         let called = said.get("replied_user").and_then(Value::as_bool) == Some(true);
         Self {
@@ -114,6 +98,20 @@ impl Allowed {
             },
         }
     }
+}
+
+/// What `parse` names.
+fn parsed<'a>(said: &'a Value, form: &mut Form) -> Vec<&'a str> {
+    let listed = form.list((said, "parse"), "allowed_mentions", 3).iter();
+    let words: Vec<&str> = listed.filter_map(Value::as_str).collect();
+    for (place, word) in words.iter().enumerate() {
+        if !["users", "roles", "everyone"].contains(word) {
+            let path = format!("allowed_mentions.parse.{place}");
+            let message = "Value must be one of ('users', 'roles', 'everyone').";
+            form.slip(&path, "BASE_TYPE_CHOICES", message);
+        }
+    }
+    words
 }
 
 fn id(value: &Value) -> Option<Id> {

@@ -1,4 +1,8 @@
 //! How the world is written on the wire. Only forms here: no state, no choice.
+#![expect(
+    clippy::too_many_lines,
+    reason = "a form is as long as Discord made it"
+)]
 
 use serde_json::{Value, json};
 
@@ -188,7 +192,7 @@ pub(crate) fn guild(world: &World, guild: &Guild) -> Value {
     })
 }
 
-/// What GUILD_CREATE adds to a guild.
+/// What `GUILD_CREATE` adds to a guild.
 pub(crate) fn arriving_guild(world: &World, here: &Guild) -> Value {
     let mut object = guild(world, here);
     let seen = |threads: bool| {

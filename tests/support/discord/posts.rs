@@ -14,11 +14,9 @@ use super::permissions::{
     SEND_MESSAGES, SEND_MESSAGES_IN_THREADS,
 };
 use super::record::Ping;
-use super::refusal::{
-    Form, Refusal, empty_message, missing_access, missing_permissions, unknown,
-};
+use super::refusal::{Form, Refusal, empty_message, missing_access, missing_permissions};
 use super::world::{
-    Attachment, ChannelKind, Door, EPHEMERAL, Message, MessageKind, SUPPRESS_EMBEDS,
+    Attachment, ChannelKind, Door, EPHEMERAL, LOADING, Message, MessageKind, SUPPRESS_EMBEDS,
     ThreadState, World,
 };
 
@@ -54,14 +52,7 @@ pub(crate) fn read(body: &Value, files: &[Upload], default: Allowed) -> Result<P
     let embeds = embeds::checked(body, &mut form);
     let components = components::checked(body, &mut form);
     let allowed = Allowed::read(body, default, &mut form);
-    let nonce = body.get("nonce").filter(|nonce| !nonce.is_null()).cloned();
-    if let Some(nonce) = nonce.as_ref().and_then(Value::as_str) {
-        form.length("nonce", nonce, (0, 25));
-    }
-    let enforced = body.get("enforce_nonce").and_then(Value::as_bool) == Some(true);
-    if enforced && nonce.is_none() {
-        form.required("nonce");
-    }
+    let (nonce, once) = nonce(body, &mut form);
     let flags = body.get("flags").and_then(Value::as_u64).unwrap_or(0);
     if flags & (1 << 15) != 0 {
         form.slip(
@@ -70,13 +61,8 @@ pub(crate) fn read(body: &Value, files: &[Upload], default: Allowed) -> Result<P
             "this Discord knows no components V2",
         );
     }
-    for (place, file) in files.iter().enumerate() {
-        if file.bytes.len() > LARGEST_FILE {
-            return Err(Refusal::new(413, 40005, "Request entity too large"));
-        }
-        if file.name.is_empty() {
-            form.required(&format!("attachments.{place}.filename"));
-        }
+    if files.iter().any(|file| file.bytes.len() > LARGEST_FILE) {
+        return Err(Refusal::new(413, 40005, "Request entity too large"));
     }
     let reply = referenced(body, &mut form);
     form.done()?;
@@ -86,11 +72,25 @@ pub(crate) fn read(body: &Value, files: &[Upload], default: Allowed) -> Result<P
         components,
         files: files.to_vec(),
         nonce,
-        once: if enforced { Once::Enforced } else { Once::No },
+        once,
         reply,
         allowed,
         flags,
     })
+}
+
+fn nonce(body: &Value, form: &mut Form) -> (Option<Value>, Once) {
+    let nonce = body.get("nonce").filter(|nonce| !nonce.is_null()).cloned();
+    if let Some(nonce) = nonce.as_ref().and_then(Value::as_str) {
+        form.length("nonce", nonce, (0, 25));
+    }
+    if body.get("enforce_nonce").and_then(Value::as_bool) != Some(true) {
+        return (nonce, Once::No);
+    }
+    if nonce.is_none() {
+        form.required("nonce");
+    }
+    (nonce, Once::Enforced)
 }
 
 fn referenced(body: &Value, form: &mut Form) -> Option<Id> {
@@ -213,9 +213,16 @@ fn may_post(world: &mut World, channel: Id, post: &Post) -> Result<(), Refusal> 
     if may & needed == 0 || (!post.files.is_empty() && may & ATTACH_FILES == 0) {
         return Err(missing_permissions());
     }
-    let Some(thread) = &here.thread else {
-        return Ok(());
-    };
+    if here.thread.is_some() {
+        return may_post_in_thread(world, channel, may);
+    }
+    Ok(())
+}
+
+fn may_post_in_thread(world: &mut World, channel: Id, may: u64) -> Result<(), Refusal> {
+    let now = world.clock.now();
+    let thread = world.channels.get_mut(&channel).unwrap().thread.as_mut();
+    let thread = thread.expect("a thread");
     if thread.state.locked() && may & MANAGE_THREADS == 0 {
         return Err(if thread.state.archived() {
             Refusal::new(400, 50083, "Thread is archived")
@@ -225,14 +232,6 @@ fn may_post(world: &mut World, channel: Id, post: &Post) -> Result<(), Refusal> 
     }
     // Writing opens an archived thread again.
     if thread.state == ThreadState::Archived {
-        let now = world.clock.now();
-        let thread = world
-            .channels
-            .get_mut(&channel)
-            .unwrap()
-            .thread
-            .as_mut()
-            .unwrap();
         thread.state = ThreadState::Open;
         thread.since = now;
         events::thread_changed(world, channel);
@@ -371,7 +370,39 @@ pub(crate) fn change(
     (files, default): (&[Upload], Allowed),
 ) -> Result<(), Refusal> {
     let post = read(body, files, default)?;
+    let said = |field: &str| body.get(field).is_some();
     let mut message = world.channels[&channel].messages[&id].clone();
+    overlay(&mut message, body, &post);
+    let nothing = message.content.is_empty()
+        && message.embeds.is_empty()
+        && message.attachments.is_empty()
+        && post.files.is_empty();
+    if nothing {
+        return Err(empty_message());
+    }
+    message.attachments.extend(kept(world, &post.files));
+    if said("content") || said("allowed_mentions") {
+        let whole = Post {
+            content: message.content.clone(),
+            reply: message.reference,
+            ..post
+        };
+        message.mentions = who_is_called(world, (message.author, channel), &whole);
+    }
+    // What was only being thought about is not edited when it is said.
+    if message.flags & LOADING == 0 {
+        message.edited = Some(world.clock.now());
+    }
+    message.flags &= !LOADING;
+    note(world, &message);
+    let here = world.channels.get_mut(&channel).unwrap();
+    here.messages.insert(id, message);
+    events::message_changed(world, channel, id);
+    Ok(())
+}
+
+/// Takes into `message` what `body` names.
+fn overlay(message: &mut Message, body: &Value, post: &Post) {
     let said = |field: &str| body.get(field).is_some();
     if said("content") {
         message.content.clone_from(&post.content);
@@ -392,29 +423,6 @@ pub(crate) fn change(
             .collect();
         message.attachments.retain(|one| left.contains(&one.id));
     }
-    let nothing = message.content.is_empty()
-        && message.embeds.is_empty()
-        && message.attachments.is_empty()
-        && post.files.is_empty();
-    if nothing {
-        return Err(empty_message());
-    }
-    message.attachments.extend(kept(world, &post.files));
-    if said("content") || said("allowed_mentions") {
-        let whole = Post {
-            content: message.content.clone(),
-            reply: message.reference,
-            ..post
-        };
-        message.mentions = who_is_called(world, (message.author, channel), &whole);
-    }
-    message.edited = Some(world.clock.now());
-    message.flags &= !super::world::LOADING;
-    note(world, &message);
-    let here = world.channels.get_mut(&channel).unwrap();
-    here.messages.insert(id, message);
-    events::message_changed(world, channel, id);
-    Ok(())
 }
 
 /// The bot removes a message.
@@ -492,19 +500,13 @@ fn limit(query: &std::collections::BTreeMap<String, String>) -> Result<usize, Re
     let Some(limit) = query.get("limit") else {
         return Ok(50);
     };
-    match limit.parse() {
-        Ok(limit @ 1..=100) => Ok(limit),
-        _ => {
-            let mut form = Form::default();
-            form.slip(
-                "limit",
-                "NUMBER_TYPE_MAX",
-                "int value should be between 1 and 100.",
-            );
-            form.done()?;
-            Err(unknown(0))
-        },
+    if let Ok(limit @ 1..=100) = limit.parse() {
+        return Ok(limit);
     }
+    let mut form = Form::default();
+    let message = "int value should be between 1 and 100.";
+    form.slip("limit", "NUMBER_TYPE_MAX", message);
+    Err(form.done().unwrap_err())
 }
 
 /// Whether a new message has anything to show.

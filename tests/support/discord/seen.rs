@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::clock::Id;
 use super::components::{self, BUTTON};
+use super::embeds;
 use super::permissions::{self, READ_MESSAGE_HISTORY};
 use super::world::{LOADING, Message, World};
 
@@ -53,16 +54,8 @@ pub(crate) struct Button {
 impl Seen {
     /// The links in the text, in order.
     pub(crate) fn links(&self) -> Vec<String> {
-        let ends = |letter: char| letter.is_whitespace() || ")>\"`".contains(letter);
-        let mut links = Vec::new();
-        for (at, _) in self.text.match_indices("http") {
-            let rest = &self.text[at..];
-            let end = rest.find(ends).unwrap_or(rest.len());
-            if rest[..end].contains("://") {
-                links.push(rest[..end].to_owned());
-            }
-        }
-        links
+        let links = embeds::links(&self.text).into_iter();
+        links.map(|(_, link)| link.to_owned()).collect()
     }
 
     pub(crate) fn button(&self, name: &str) -> Option<&Button> {
@@ -157,10 +150,9 @@ impl fmt::Display for Seen {
             write!(f, " (only you see this)")?;
         }
         match self.shown {
-            Shown::AsPosted => write!(f, ": {}", self.text)?,
+            Shown::AsPosted | Shown::Failed => write!(f, ": {}", self.text)?,
             Shown::Edited => write!(f, ": {} (edited)", self.text)?,
             Shown::Thinking => write!(f, " is thinking…")?,
-            Shown::Failed => write!(f, ": {}", self.text)?,
         }
         for embed in &self.embeds {
             write!(f, "\n    embed {embed}")?;

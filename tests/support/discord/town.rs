@@ -91,7 +91,7 @@ impl Discord {
         change(&mut self.world().settings);
     }
 
-    /// Switches the MESSAGE_CONTENT intent on in the developer portal.
+    /// Switches the `MESSAGE_CONTENT` intent on in the developer portal.
     pub(crate) fn lets_content_be_read(&self) {
         self.world().settings.privileged |= MESSAGE_CONTENT;
     }
@@ -168,7 +168,7 @@ impl Discord {
     /// No session can be resumed any more.
     pub(crate) fn forgets_sessions(&self) {
         for session in &mut self.world().gateway.sessions {
-            session.end();
+            session.id.push_str(" of old");
         }
     }
 }
@@ -309,7 +309,7 @@ fn settings(api: SocketAddr, gateway: SocketAddr) -> Settings {
         session_starts: 1_000,
         privileged: 0,
         nonces: Some(Duration::from_secs(180)),
-        links: Duration::from_hours(24),
+        links: Duration::from_secs(24 * 60 * 60),
     }
 }
 

@@ -254,6 +254,14 @@ impl World {
         }
     }
 
+    pub(crate) fn guilds_of_the_bot(&self) -> Vec<Id> {
+        let guilds = self.guilds.values();
+        guilds
+            .filter(|guild| guild.members.contains_key(&self.bot))
+            .map(|guild| guild.id)
+            .collect()
+    }
+
     /// The channel of the bot and `user`; made when it is first needed.
     pub(crate) fn direct(&mut self, user: Id) -> Id {
         let found = self.channels.values().find(|channel| {
@@ -279,7 +287,7 @@ impl World {
         id
     }
 
-    /// Whether what `message` says is the bot's to read without the MESSAGE_CONTENT intent.
+    /// Whether what `message` says is the bot's to read without the `MESSAGE_CONTENT` intent.
     pub(crate) fn is_the_bots_to_read(&self, message: &Message) -> bool {
         message.author == self.bot
             || message.interaction.is_some()

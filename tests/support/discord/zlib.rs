@@ -15,9 +15,19 @@ pub(crate) fn whole(text: &[u8]) -> Vec<u8> {
     packed
 }
 
+/// Where in a stream a part stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    First,
+    Later,
+}
+
 /// The next part of a zlib stream that never ends.
-pub(crate) fn part(text: &[u8], first: bool) -> Vec<u8> {
-    let mut packed = if first { HEAD.to_vec() } else { Vec::new() };
+pub(crate) fn part(text: &[u8], place: Place) -> Vec<u8> {
+    let mut packed = match place {
+        Place::First => HEAD.to_vec(),
+        Place::Later => Vec::new(),
+    };
     for block in text.chunks(0xFFFF) {
         stored(block, 0, &mut packed);
     }
