@@ -127,6 +127,10 @@ impl EventHandler for Parrot {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "serenity adds interactions with its releases"
+    )]
     async fn interaction_create(&self, context: Context, interaction: Interaction) {
         match interaction {
             Interaction::Command(command) => answers(&context, &command).await,
@@ -265,10 +269,12 @@ async fn changes(context: &Context, pressed: &ComponentInteraction) {
 }
 
 async fn thanks(context: &Context, sent: &ModalInteraction) {
-    let mut texts = sent.data.components.iter().flat_map(|row| &row.components);
-    let name = texts.find_map(|part| match part {
-        ActionRowComponent::InputText(text) => text.value.clone(),
-        _ => None,
+    let mut parts = sent.data.components.iter().flat_map(|row| &row.components);
+    let name = parts.find_map(|part| {
+        let ActionRowComponent::InputText(text) = part else {
+            return None;
+        };
+        text.value.clone()
     });
     let text = format!("thank you, {}", name.unwrap_or_default());
     let message = CreateInteractionResponseMessage::new().content(text);

@@ -79,6 +79,8 @@ async fn what_happened_during_a_cut_is_told_after_it() {
 #[tokio::test]
 async fn a_session_that_is_gone_is_begun_anew_and_what_was_missed_is_in_the_history_only() {
     let (town, _, general, mina) = town().await;
+    // After a resume that could not connect, serenity spins until a beat is due.
+    town.set(|settings| settings.heartbeat = Duration::from_millis(500));
     let bot = Bot::starts(&town).await;
     until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
     town.gateway_is(Welcome::Refused);
@@ -165,6 +167,8 @@ async fn events_may_come_twice_late_and_in_another_order() {
 #[tokio::test]
 async fn a_gateway_that_greets_badly_is_tried_again() {
     let (town, ..) = town().await;
+    // After a resume that could not connect, serenity spins until a beat is due.
+    town.set(|settings| settings.heartbeat = Duration::from_millis(500));
     let bot = Bot::starts(&town).await;
     until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
     town.greets([Greeting::Status(503), Greeting::Torn]);

@@ -15,7 +15,7 @@ use crate::support::discord::permissions::{
 use crate::support::discord::world::ThreadState;
 
 #[tokio::test]
-async fn what_is_too_long_or_malformed_is_refused_as_discord_refuses_it() {
+async fn what_is_too_long_is_refused_in_discords_words() {
     let (town, _, general, _) = town().await;
     town.unlimited();
     let api = Api::of(&town);
@@ -41,6 +41,14 @@ async fn what_is_too_long_or_malformed_is_refused_as_discord_refuses_it() {
             })
         )
     );
+}
+
+#[tokio::test]
+async fn a_form_with_a_slip_is_refused() {
+    let (town, _, general, _) = town().await;
+    town.unlimited();
+    let api = Api::of(&town);
+    let messages = format!("/channels/{}/messages", general.id);
     let button = |id: &str| json!({ "type": 2, "style": 1, "label": "More", "custom_id": id });
     let row = |parts: Vec<Value>| json!({ "type": 1, "components": parts });
     for wrong in [

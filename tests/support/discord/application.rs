@@ -51,6 +51,7 @@ pub(crate) fn own(world: &World) -> Value {
         "approximate_guild_count": guilds,
         "approximate_user_install_count": 0,
         "approximate_user_authorization_count": 0,
+        "eligible_oauth2_scopes": [],
         "tags": [],
         "integration_types_config": { "0": {} },
     })

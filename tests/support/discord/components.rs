@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::refusal::Form;
 
@@ -28,6 +28,23 @@ pub(crate) fn checked(body: &Value, form: &mut Form) -> Vec<Value> {
             }
             once(part, &at, &mut ids, form);
         }
+    }
+    numbered(rows)
+}
+
+/// The rows with the numbers that Discord gives to them and to their parts.
+fn numbered(mut rows: Vec<Value>) -> Vec<Value> {
+    let mut number = 0;
+    let mut give = |part: &mut Value| {
+        number += 1;
+        if let Some(part) = part.as_object_mut() {
+            part.insert("id".to_owned(), json!(number));
+        }
+    };
+    for row in &mut rows {
+        give(row);
+        let parts = row.get_mut("components").and_then(Value::as_array_mut);
+        parts.into_iter().flatten().for_each(&mut give);
     }
     rows
 }

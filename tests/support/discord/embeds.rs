@@ -1,6 +1,6 @@
 //! Embeds, and the pages that Discord fetches to show a preview of.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::refusal::Form;
 
@@ -8,10 +8,17 @@ const LONGEST_TOGETHER: usize = 6_000;
 
 /// The embeds of a message; what is wrong with them goes into `form`.
 pub(crate) fn checked(body: &Value, form: &mut Form) -> Vec<Value> {
-    let embeds = form.list((body, "embeds"), "", 10).to_vec();
+    let embeds = form.list((body, "embeds"), "", 10);
     let mut together = 0;
     for (place, embed) in embeds.iter().enumerate() {
         let at = format!("embeds.{place}");
+        if !embed.is_object() {
+            form.slip(
+                &at,
+                "MODEL_TYPE_CONVERT",
+                "Only dictionaries may be used in a ModelType",
+            );
+        }
         together += text(form, (embed, "title"), &at, 256);
         together += text(form, (embed, "description"), &at, 4_096);
         together += text(
@@ -36,7 +43,21 @@ pub(crate) fn checked(body: &Value, form: &mut Form) -> Vec<Value> {
         let message = "Embed size exceeds maximum size of 6000";
         form.slip("embeds", "MAX_EMBED_SIZE_EXCEEDED", message);
     }
-    embeds
+    embeds.iter().map(completed).collect()
+}
+
+/// An embed with what Discord adds to it.
+fn completed(embed: &Value) -> Value {
+    let mut embed = embed.clone();
+    if let Some(embed) = embed.as_object_mut() {
+        embed.insert("type".to_owned(), json!("rich"));
+    }
+    let fields = embed.get_mut("fields").and_then(Value::as_array_mut);
+    let fields = fields.into_iter().flatten();
+    for field in fields.filter_map(Value::as_object_mut) {
+        field.entry("inline").or_insert(json!(false));
+    }
+    embed
 }
 
 fn field(form: &mut Form, field: &Value, at: &str) -> usize {

@@ -7,7 +7,7 @@
 
 mod application;
 pub(crate) mod clock;
-mod commands;
+pub(crate) mod commands;
 mod components;
 mod connection;
 mod embeds;
@@ -27,7 +27,7 @@ mod posts;
 pub(crate) mod record;
 mod refusal;
 mod rest;
-mod routes;
+pub(crate) mod routes;
 pub(crate) mod seen;
 mod threads;
 mod town;
