@@ -9,7 +9,7 @@ use serenity::all::{
     CreateAllowedMentions, CreateAutocompleteResponse, CreateButton, CreateCommand,
     CreateCommandOption, CreateInputText, CreateInteractionResponse,
     CreateInteractionResponseFollowup, CreateInteractionResponseMessage, CreateMessage,
-    CreateModal, EditInteractionResponse, EditMessage, EventHandler, GatewayIntents,
+    CreateModal, EditInteractionResponse, EditMessage, EventHandler, GatewayIntents, Guild,
     HttpBuilder, InputTextStyle, Interaction, Message, ModalInteraction, Ready, ResumedEvent,
 };
 use serenity::async_trait;
@@ -22,6 +22,8 @@ use crate::support::discord::Discord;
 pub(super) enum Happened {
     Ready,
     Resumed,
+    /// A guild came, by its name.
+    Arrived(String),
     Heard(String),
     Ended(String),
 }
@@ -88,7 +90,9 @@ impl Bot {
         let diary = self.diary();
         let heard = diary.into_iter().filter_map(|one| match one {
             Happened::Heard(text) => Some(text),
-            Happened::Ready | Happened::Resumed | Happened::Ended(_) => None,
+            Happened::Ready | Happened::Resumed | Happened::Arrived(_) | Happened::Ended(_) => {
+                None
+            },
         });
         heard.collect()
     }
@@ -115,6 +119,10 @@ impl EventHandler for Parrot {
 
     async fn resume(&self, _: Context, _: ResumedEvent) {
         self.notes(Happened::Resumed);
+    }
+
+    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+        self.notes(Happened::Arrived(guild.name));
     }
 
     async fn message(&self, context: Context, message: Message) {

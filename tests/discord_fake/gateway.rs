@@ -17,7 +17,7 @@ fn edited(seen: &[Seen]) -> Option<Seen> {
 #[tokio::test]
 async fn a_mention_is_answered_and_the_answer_edited() {
     let (town, _, general, mina) = town().await;
-    let _bot = Bot::starts(&town).await;
+    let bot = Bot::starts(&town).await;
     town.connected().await;
 
     let said = mina.mentions_bot(&general, "repeat how many days?");
@@ -29,6 +29,10 @@ async fn a_mention_is_answered_and_the_answer_edited() {
     assert_eq!(town.edits_of(&answer).len(), 1);
     assert!(town.pings().is_empty());
     assert_eq!(town.identifies(), 1);
+    // Guilds come packed.
+    let arrived = Happened::Arrived("saseo".to_owned());
+    until(&bot, |bot| bot.count(&arrived) == 1).await;
+    assert!(town.lost_requests().is_empty());
 }
 
 #[tokio::test]
@@ -177,6 +181,62 @@ async fn a_gateway_that_greets_badly_is_tried_again() {
         bot.count(&Happened::Ready) + bot.count(&Happened::Resumed) >= 2
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_says_nothing_is_left_when_it_is_over() {
+    let (town, ..) = town().await;
+    town.set(|settings| settings.heartbeat = Duration::from_millis(200));
+    let bot = Bot::starts(&town).await;
+    until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
+    town.falls_silent();
+    let api = super::api::Api::of(&town);
+    let asked = Duration::from_millis(300);
+    let answer = tokio::time::timeout(asked, api.gets("/users/@me")).await;
+    assert!(answer.is_err());
+    assert_eq!(town.world().gateway.links.len(), 1);
+    assert_eq!(town.world().gateway.opened, 1);
+    town.calms_down();
+    until(&bot, |bot| bot.count(&Happened::Ready) == 2).await;
+}
+
+#[tokio::test]
+async fn a_hello_that_never_comes_is_waited_for() {
+    let (town, ..) = town().await;
+    town.greets([Greeting::Silence]);
+    let bot = Bot::starts(&town).await;
+    town.until("a connection", |world| {
+        (world.gateway.opened == 1).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(town.identifies(), 0);
+    assert!(bot.diary().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_does_not_end_the_session() {
+    let (town, _, general, mina) = town().await;
+    let bot = Bot::starts(&town).await;
+    until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
+    town.cuts(Cut::NotJson);
+    town.cuts(Cut::NotZlib);
+    mina.mentions_bot(&general, "still there?");
+    until(&bot, |bot| bot.heard().len() == 1).await;
+    assert_eq!(town.world().gateway.opened, 1);
+}
+
+#[tokio::test]
+async fn a_bot_that_starts_too_many_sessions_loses_its_token() {
+    let (town, ..) = town().await;
+    town.set(|settings| settings.session_starts = 1);
+    let bot = Bot::starts(&town).await;
+    until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
+    town.forgets_sessions();
+    town.cuts(Cut::Closed(4009));
+    until(&bot, ended).await;
+    let api = super::api::Api::of(&town).with_token("the old one");
+    assert_eq!(api.gets("/users/@me").await.status, 401);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use super::bot::{Bot, Happened};
 use super::town;
 use crate::support::discord::Discord;
 use crate::support::discord::people::Given;
+use crate::support::discord::permissions::MANAGE_MESSAGES;
 use crate::support::discord::seen::{Seen, Shown};
 
 async fn ready(town: &Discord) -> Bot {
@@ -192,6 +193,20 @@ async fn commands_keep_to_the_rules() {
         let refused = api.posts(&commands, &wrong).await;
         assert_eq!((refused.status, refused.code()), (400, 50035), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn a_command_is_offered_to_those_who_may_run_it() {
+    let (town, guild, general, mina) = town().await;
+    let api = Api::of(&town);
+    let commands = format!("/applications/{}/commands", town.world().bot);
+    let library = json!({ "name": "library", "description": "books",
+        "default_member_permissions": MANAGE_MESSAGES.to_string(), "contexts": [0] });
+    api.posts(&commands, &library).await;
+    let librarian = guild.member("Noah", &[guild.role("librarian", MANAGE_MESSAGES)]);
+    assert!(!mina.can_run(&general, "library"));
+    assert!(librarian.can_run(&general, "library"));
+    assert!(!librarian.can_run(&librarian.direct_channel(), "library"));
 }
 
 #[tokio::test]

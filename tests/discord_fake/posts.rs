@@ -233,6 +233,23 @@ async fn the_sixth_write_in_five_seconds_has_to_wait() {
 }
 
 #[tokio::test]
+async fn an_old_message_takes_only_a_few_edits() {
+    let (town, _, general, _) = town().await;
+    town.unlimited();
+    let api = Api::of(&town);
+    let messages = format!("/channels/{}/messages", general.id);
+    let posted = api.posts(&messages, &json!({ "content": "hello" })).await;
+    let path = format!("{messages}/{}", posted.body["id"].as_str().unwrap());
+    town.passes(Duration::from_secs(2 * 60 * 60));
+    let edit = json!({ "content": "again" });
+    for _ in 0..5 {
+        assert_eq!(api.patches(&path, &edit).await.status, 200);
+    }
+    let refused = api.patches(&path, &edit).await;
+    assert_eq!((refused.status, refused.code()), (429, 30046));
+}
+
+#[tokio::test]
 async fn more_than_fifty_requests_in_a_second_are_too_many_for_all() {
     let (town, ..) = town().await;
     town.limit(crate::support::discord::limits::Bucket::Read, None);

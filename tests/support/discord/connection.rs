@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::faults::{Cut, Greeting};
-use super::gateway::{self, Afterwards, Order, Unresumed};
+use super::gateway::{self, Afterwards, Order, Unbegun};
 use super::line::Line;
 use super::record::Payload;
 use super::zlib::{self, Place};
@@ -233,7 +233,8 @@ impl Connection {
     async fn identify(&mut self, body: &Value) -> Flow {
         let begun = gateway::identify(&mut self.shared.world(), self.number, body);
         match begun {
-            Err(code) => self.close(code).await,
+            Err(Unbegun::Closed(code)) => self.close(code).await,
+            Err(Unbegun::Gone) => self.say(&json!({ "op": 9, "d": false })).await,
             Ok(session) => {
                 self.session = Some(session);
                 if body["compress"] == json!(true) && self.packing == Packing::None {
@@ -247,8 +248,8 @@ impl Connection {
     async fn resume(&mut self, body: &Value) -> Flow {
         let resumed = gateway::resume(&mut self.shared.world(), self.number, body);
         match resumed {
-            Err(Unresumed::Closed(code)) => self.close(code).await,
-            Err(Unresumed::Gone) => self.say(&json!({ "op": 9, "d": false })).await,
+            Err(Unbegun::Closed(code)) => self.close(code).await,
+            Err(Unbegun::Gone) => self.say(&json!({ "op": 9, "d": false })).await,
             Ok((session, has)) => {
                 self.session = Some(session);
                 self.told = has;

@@ -135,15 +135,20 @@ impl Session {
     }
 }
 
-/// Starts a session as IDENTIFY asks; else the code to close with.
-pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<usize, u16> {
+/// Starts a session as IDENTIFY asks.
+pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<usize, Unbegun> {
     let now = world.clock.now();
-    let intents = admitted(world, asked)?;
+    let intents = admitted(world, asked).map_err(Unbegun::Closed)?;
+    let pause = TimeDelta::from_std(world.settings.identify_pause).unwrap();
+    let last = world.gateway.starts.last();
+    if last.is_some_and(|last| now - *last < pause) {
+        return Err(Unbegun::Gone);
+    }
     let starts = world.settings.session_starts;
     if world.gateway.starts_left(now, starts) == 0 {
         // Discord voids the token of a bot that starts too many sessions.
         world.settings.token.push_str("-void");
-        return Err(4004);
+        return Err(Unbegun::Closed(4004));
     }
     world.gateway.starts.push(now);
     let number = world.gateway.sessions.len();
@@ -250,8 +255,8 @@ fn ready(world: &World, number: usize, guilds: &[u64]) -> Value {
     })
 }
 
-/// Why a session is not resumed.
-pub(crate) enum Unresumed {
+/// Why a session is not begun or taken up again.
+pub(crate) enum Unbegun {
     /// The connection is closed with this code.
     Closed(u16),
     /// `INVALID_SESSION`, not resumable.
@@ -263,9 +268,9 @@ pub(crate) fn resume(
     world: &mut World,
     link: u64,
     asked: &Value,
-) -> Result<(usize, usize), Unresumed> {
+) -> Result<(usize, usize), Unbegun> {
     if !knows_token(world, asked) {
-        return Err(Unresumed::Closed(4004));
+        return Err(Unbegun::Closed(4004));
     }
     let now = world.clock.now();
     let resumable = world.settings.resumable;
@@ -276,19 +281,19 @@ pub(crate) fn resume(
         .iter()
         .position(|session| session.id == wanted);
     let Some(number) = found else {
-        return Err(Unresumed::Gone);
+        return Err(Unbegun::Gone);
     };
     let session = &mut world.gateway.sessions[number];
     session.grow_old(now, resumable);
     if session.over {
-        return Err(Unresumed::Gone);
+        return Err(Unbegun::Gone);
     }
     let seq = asked["seq"]
         .as_u64()
         .and_then(|seq| usize::try_from(seq).ok());
     let Some(has) = seq.filter(|seq| *seq <= session.told.len()) else {
         session.end();
-        return Err(Unresumed::Closed(4007));
+        return Err(Unbegun::Closed(4007));
     };
     session.left = None;
     session.link = Some(link);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Town;
 use super::clock::Id;
-use super::commands::{self, CHAT_INPUT, MESSAGE, SUB_COMMAND};
+use super::commands::{self, CHAT_INPUT, Command, MESSAGE, SUB_COMMAND};
 use super::components;
 use super::events;
 use super::files::Upload;
@@ -24,7 +24,7 @@ use super::posts::{self, Post};
 use super::seen::{self, Seen, transcript};
 use super::threads;
 use super::town::{give_up, wait};
-use super::world::{Door, MessageKind, World};
+use super::world::{Door, MessageKind, ThreadState, World};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -139,6 +139,10 @@ impl Person {
     ) -> Said {
         let mut world = self.town.world();
         self.may(&world, channel, SEND_MESSAGES | SEND_MESSAGES_IN_THREADS);
+        let thread = world.channels[&channel].thread.as_ref();
+        if thread.is_some_and(|thread| thread.state == ThreadState::Archived) {
+            threads::set(&mut world, channel, ThreadState::Open);
+        }
         let post = Post {
             content,
             files,
@@ -243,6 +247,8 @@ impl Person {
     ) -> Run {
         let mut world = self.town.world();
         self.may(&world, channel.id, permissions::USE_APPLICATION_COMMANDS);
+        let first = name.split(' ').next().unwrap_or("");
+        self.may_run(&world, channel.id, (first, CHAT_INPUT));
         let body = run(&mut world, channel.id, (name, options), focused);
         let asked = Asked {
             by: self.id,
@@ -262,11 +268,52 @@ impl Person {
         Run { id }
     }
 
+    /// Whether a client would offer this person the command here.
+    pub(crate) fn can_run(&self, channel: &Channel, name: &str) -> bool {
+        let world = self.town.world();
+        let guild = world.channels[&channel.id].guild;
+        let found = world.commands.find(guild, name, CHAT_INPUT);
+        let found = found.or_else(|| world.commands.find(guild, name, MESSAGE));
+        found.is_some_and(|command| self.is_offered(&world, channel.id, command))
+    }
+
+    fn is_offered(&self, world: &World, channel: Id, command: &Command) -> bool {
+        let channel = &world.channels[&channel];
+        let Some(guild) = channel.guild else {
+            return command.body["dm_permission"] != false
+                && command.body["contexts"]
+                    .as_array()
+                    .is_none_or(|contexts| contexts.contains(&json!(1)));
+        };
+        let guild = &world.guilds[&guild];
+        let needed = command.body["default_member_permissions"].as_str();
+        let needed = needed.and_then(|needed| needed.parse::<u64>().ok());
+        let has = permissions::across(guild, self.id);
+        // "0" keeps a command for those who may do everything.
+        match needed {
+            None => true,
+            Some(0) => has & permissions::ADMINISTRATOR != 0,
+            Some(needed) => has & needed == needed,
+        }
+    }
+
+    fn may_run(&self, world: &World, channel: Id, (name, kind): (&str, u64)) {
+        let guild = world.channels[&channel].guild;
+        let found = world.commands.find(guild, name, kind);
+        let offered = found.is_some_and(|command| self.is_offered(world, channel, command));
+        assert!(
+            offered,
+            "no command {name} for {}",
+            world.users[&self.id].name
+        );
+    }
+
     /// Chooses a command from the menu of a message.
     pub(crate) fn runs_on(&self, said: impl Into<Said>, name: &str) -> Run {
         let said = said.into();
         let mut world = self.town.world();
         self.may(&world, said.channel, VIEW_CHANNEL);
+        self.may_run(&world, said.channel, (name, MESSAGE));
         let guild = world.channels[&said.channel].guild;
         let found = world.commands.find(guild, name, MESSAGE);
         let command = found.unwrap_or_else(|| give_up(&format!("no menu command {name}")));

@@ -40,6 +40,9 @@ pub(crate) fn within(world: &World, user: Id, channel: &Channel) -> u64 {
         };
     };
     let guild = &world.guilds[&guild];
+    if !guild.members.contains_key(&user) {
+        return 0;
+    }
     let base = across(guild, user);
     if base & ADMINISTRATOR != 0 {
         return ALL;

@@ -274,6 +274,7 @@ pub(crate) fn put(world: &mut World, channel: Id, post: Post, said: Said) -> Id 
         flags: post.flags,
         reference: post.reply,
         interaction: said.interaction,
+        late_edits: 0,
         only_for: said.only_for,
         reactions: Vec::new(),
     };
@@ -359,7 +360,17 @@ pub(crate) fn edit(
     if thread.is_some_and(|thread| thread.state.archived()) {
         return Err(Refusal::new(400, 50083, "Thread is archived"));
     }
-    change(world, (channel, id), body, (files, Allowed::all()))
+    let age = world.clock.now() - message.at;
+    let late = age > TimeDelta::hours(1);
+    if late && message.late_edits >= world.settings.late_edits {
+        let message =
+            "Maximum number of edits to messages older than 1 hour reached. Try again later.";
+        return Err(Refusal::new(429, 30046, message));
+    }
+    change(world, (channel, id), body, (files, Allowed::all()))?;
+    let here = world.channels.get_mut(&channel).unwrap();
+    here.messages.get_mut(&id).unwrap().late_edits += usize::from(late);
+    Ok(())
 }
 
 /// Changes what `body` names of a message and leaves the rest.

@@ -285,7 +285,7 @@ fn admitted(
 }
 
 fn refused(world: &mut World, refusal: &Refusal, headers: HeaderMap) -> Answer {
-    if [401, 403].contains(&refusal.status) {
+    if [401, 403, 429].contains(&refusal.status) {
         let now = world.clock.now();
         world.record.invalid.push(now);
     }

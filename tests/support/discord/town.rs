@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::connection;
-use super::faults::{Astray, Cut, Fault, Greeting, Often, POST};
+use super::faults::{ANY, Astray, Cut, Fault, Greeting, Harm, Often, POST};
 use super::gateway::{self, MESSAGE_CONTENT, Order};
 use super::guilds::{Channel, Guild};
 use super::limits::{Bucket, Rule};
@@ -165,6 +165,15 @@ impl Discord {
         self.town.api.send_replace(welcome);
     }
 
+    /// Nothing is heard and nothing is said any more, and every line stays open, until it
+    /// [calms down](Self::calms_down).
+    pub(crate) fn falls_silent(&self) {
+        self.gateway_is(Welcome::Ignored);
+        self.api_is(Welcome::Ignored);
+        self.cuts(Cut::BlackHole);
+        self.goes_wrong(ANY, Fault::Before(Harm::Silence), Often::Always);
+    }
+
     /// No session can be resumed any more.
     pub(crate) fn forgets_sessions(&self) {
         for session in &mut self.world().gateway.sessions {
@@ -189,6 +198,15 @@ impl Discord {
             .iter()
             .filter(named)
             .cloned()
+            .collect()
+    }
+
+    /// The paths of requests for something that Discord does not have.
+    pub(crate) fn lost_requests(&self) -> Vec<String> {
+        let world = self.world();
+        let lost = world.record.requests.iter();
+        lost.filter(|request| request.route.is_empty())
+            .map(|request| format!("{} {}", request.method, request.path))
             .collect()
     }
 
@@ -306,9 +324,11 @@ fn settings(api: SocketAddr, gateway: SocketAddr) -> Settings {
         gateway: format!("ws://{gateway}"),
         heartbeat: Duration::from_millis(41_250),
         resumable: Duration::from_secs(180),
+        identify_pause: Duration::ZERO,
         session_starts: 1_000,
         privileged: 0,
         nonces: Some(Duration::from_secs(180)),
+        late_edits: 5,
         links: Duration::from_secs(24 * 60 * 60),
     }
 }

@@ -44,12 +44,17 @@ pub(crate) struct Settings {
     pub(crate) heartbeat: Duration,
     /// How long a session outlives its connection.
     pub(crate) resumable: Duration,
+    /// How soon after one IDENTIFY the next may come. Discord says five seconds; by default it
+    /// is not waited for, since tests start bots again and again.
+    pub(crate) identify_pause: Duration,
     /// IDENTIFYs in a day, after which the token is void.
     pub(crate) session_starts: usize,
     /// The privileged intents that are switched on in the developer portal.
     pub(crate) privileged: u64,
     /// How long `enforce_nonce` remembers; nothing if it is to be ignored.
     pub(crate) nonces: Option<Duration>,
+    /// Edits that a message takes once it is an hour old.
+    pub(crate) late_edits: usize,
     /// How long a link to an attachment holds.
     pub(crate) links: Duration,
 }
@@ -177,6 +182,8 @@ pub(crate) struct Message {
     pub(crate) reference: Option<Id>,
     /// The interaction it answers.
     pub(crate) interaction: Option<Id>,
+    /// How often it was edited when it was an hour old already.
+    pub(crate) late_edits: usize,
     /// The only one who sees it, if it is ephemeral.
     pub(crate) only_for: Option<Id>,
     /// Emoji, and who put it there.
