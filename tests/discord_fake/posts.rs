@@ -164,6 +164,9 @@ async fn an_enforced_nonce_gives_the_first_message_again_and_a_plain_one_does_no
         let posted = api.posts(&messages, &plain).await;
         assert_eq!(posted.body["nonce"], "one");
     }
+    // Who fetches a message finds no nonce in it.
+    let history = api.gets(&messages).await;
+    assert_eq!(history.body[0].get("nonce"), None);
     let first = api.posts(&messages, &enforced).await.body;
     let again = api.posts(&messages, &enforced).await.body;
     assert_eq!(first["id"], again["id"]);

@@ -26,7 +26,11 @@ fn tell_of_message(world: &mut World, name: &'static str, (channel, id): (Id, Id
         return;
     }
     let write = |content| {
-        let mut body = objects::message(world, message, content);
+        let mut body = if name == "MESSAGE_CREATE" {
+            objects::new_message(world, message, content)
+        } else {
+            objects::message(world, message, content)
+        };
         if let Some(guild) = here.guild {
             let guild = &world.guilds[&guild];
             body["guild_id"] = json!(guild.id.to_string());

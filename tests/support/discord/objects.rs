@@ -229,6 +229,15 @@ pub(crate) enum Content {
     Withheld,
 }
 
+/// A message as it is told once: when it is posted. Whoever fetches it later finds no nonce.
+pub(crate) fn new_message(world: &World, message: &Message, content: Content) -> Value {
+    let mut object = self::message(world, message, content);
+    if let Some(nonce) = &message.nonce {
+        object["nonce"] = nonce.clone();
+    }
+    object
+}
+
 pub(crate) fn message(world: &World, message: &Message, content: Content) -> Value {
     let mut object = bare_message(world, message, content);
     let channel = &world.channels[&message.channel];
@@ -274,9 +283,6 @@ fn bare_message(world: &World, message: &Message, content: Content) -> Value {
         "components": message.components,
         "flags": message.flags,
     });
-    if let Some(nonce) = &message.nonce {
-        object["nonce"] = nonce.clone();
-    }
     if !message.reactions.is_empty() {
         let reactions = message.reactions.iter().map(|(emoji, by)| {
             json!({

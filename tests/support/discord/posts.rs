@@ -285,7 +285,6 @@ pub(crate) fn put(world: &mut World, channel: Id, post: Post, said: Said) -> Id 
         thread.members.insert(said.by);
     }
     events::message_created(world, channel, id);
-    // A nonce is told once, to whoever sees the message arrive.
     id
 }
 

@@ -343,7 +343,9 @@ fn post(world: &mut World, call: &Call) -> Result<Reply, Refusal> {
     let post = posts::read(&call.body, &call.files, Allowed::all())?;
     posts::shows_something(&post)?;
     let id = posts::create(world, channel, &call.body, post)?;
-    shown(world, channel, id)
+    let message = &world.channels[&channel].messages[&id];
+    let body = objects::new_message(world, message, content(world));
+    Ok(Reply::with(body))
 }
 
 fn shown(world: &World, channel: Id, id: Id) -> Result<Reply, Refusal> {
