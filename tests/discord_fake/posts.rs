@@ -377,6 +377,9 @@ async fn serenity_sends_nonces_files_and_flags() {
     channel.say(&http, "see https://example.org").await.unwrap();
     assert_eq!(town.previewed(), ["https://example.org"]);
     channel.broadcast_typing(&http).await.unwrap();
+    assert!(mina.sees_typing(&general));
+    town.passes(Duration::from_secs(10));
+    assert!(!mina.sees_typing(&general));
     let reaction = serenity::all::ReactionType::Unicode("👀".to_owned());
     posted.react(&http, reaction).await.unwrap();
     assert_eq!(mina.sees(&general)[0].reactions, ["👀"]);

@@ -4,6 +4,9 @@
 //! test acts as people in a server do and reads what they see; it may also order what goes
 //! wrong, and look up what arrived. Where Discord's behaviour is not documented, the fake takes
 //! the side that is harder for a bot.
+//!
+//! A bot on serenity comes here with `HttpBuilder::new(town.token()).proxy(town.api())` and
+//! `ratelimiter_disabled(true)`; with serenity's own limiter the proxy is not used.
 
 mod application;
 pub(crate) mod clock;

@@ -7,6 +7,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::Town;
@@ -436,6 +437,19 @@ impl Person {
 impl Person {
     pub(crate) fn sees(&self, channel: &Channel) -> Vec<Seen> {
         seen::by(&self.town.world(), self.id, channel.id)
+    }
+
+    /// Whether it says that the bot is typing: for ten seconds, or until it has said something.
+    pub(crate) fn sees_typing(&self, channel: &Channel) -> bool {
+        let world = self.town.world();
+        let mut typing = world.record.typing.iter().rev();
+        let Some((_, at)) = typing.find(|(place, _)| *place == channel.id) else {
+            return false;
+        };
+        let mut messages = world.channels[&channel.id].messages.values().rev();
+        let said = messages.find(|message| message.author == world.bot);
+        let lasts = world.clock.now() - *at < TimeDelta::seconds(10);
+        lasts && said.is_none_or(|message| message.at < *at)
     }
 
     /// Waits until `wanted` is before this person's eyes; fails with what is there instead.

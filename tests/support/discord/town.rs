@@ -238,13 +238,19 @@ impl Discord {
     /// The edits of a message, by its own route or by that of the interaction it answers.
     pub(crate) fn edits_of(&self, said: impl Into<Said>) -> Vec<Request> {
         let id = Value::from(said.into().id.to_string());
-        let mut requests = self.requests();
-        requests.retain(|request| {
+        let edits = |request: &&Request| {
             request.method == "PATCH"
                 && request.status == Some(200)
                 && request.answer.as_ref().is_some_and(|it| it["id"] == id)
-        });
-        requests
+        };
+        let world = self.world();
+        world
+            .record
+            .requests
+            .iter()
+            .filter(edits)
+            .cloned()
+            .collect()
     }
 
     /// Whom the bot called.
@@ -291,15 +297,26 @@ impl Discord {
     }
 
     /// Waits until `wanted` is there; fails with what was waited for and the last requests.
+    /// While it looks it holds the world, so it must not ask the town for anything.
     #[track_caller]
     pub(crate) fn until<T>(
         &self,
         what: &str,
         wanted: impl Fn(&World) -> Option<T>,
     ) -> impl Future<Output = T> {
+        self.eventually(what, move || wanted(&self.world()))
+    }
+
+    /// Waits until `wanted` is there, which may ask the town and its people.
+    #[track_caller]
+    pub(crate) fn eventually<T>(
+        &self,
+        what: &str,
+        wanted: impl Fn() -> Option<T>,
+    ) -> impl Future<Output = T> {
         let caller = Location::caller();
         async move {
-            let found = wait(&self.town, PATIENCE, || wanted(&self.world())).await;
+            let found = wait(&self.town, PATIENCE, wanted).await;
             found.unwrap_or_else(|| {
                 let last = lately(&self.world());
                 give_up(&format!("{caller}: not so in time: {what}\n{last}"))
@@ -310,10 +327,13 @@ impl Discord {
 
 impl Drop for Discord {
     fn drop(&mut self) {
-        // Whoever is still connected is told that it is over.
-        if let Ok(mut world) = self.town.world.lock() {
-            world.gateway.links.clear();
+        if std::thread::panicking() {
+            return;
         }
+        let lost = self.lost_requests();
+        // Whoever is still connected is told that it is over.
+        self.world().gateway.links.clear();
+        assert!(lost.is_empty(), "Discord has nothing there: {lost:?}");
     }
 }
 
