@@ -10,6 +10,8 @@ mod support;
 
 mod ask;
 mod inbox;
+#[cfg(feature = "discord")]
+mod discord_fake;
 mod inference;
 mod kill;
 #[cfg(feature = "mistralrs")]

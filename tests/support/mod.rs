@@ -1,6 +1,9 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
 pub(crate) mod board;
+#[cfg(feature = "discord")]
+#[expect(dead_code, reason = "the fake offers more than each test asks of it")]
+pub(crate) mod discord;
 pub(crate) mod embedder;
 pub(crate) mod openai;
 pub(crate) mod program;
