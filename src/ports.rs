@@ -202,6 +202,9 @@ pub trait Messenger: Send + Sync {
         page: &Page,
         pace: Pace,
     ) -> Result<(), Unsent>;
+    /// Shows `page` to whom the event is from alone, beside what stands there: a button that
+    /// somebody may not press leaves its post as it is. Once may be twice after a crash.
+    async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent>;
     /// Takes a post of ours away; one that is gone already is no failure.
     async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent>;
     /// Shows for some seconds that somebody is at work.

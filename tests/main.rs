@@ -11,6 +11,8 @@ mod support;
 mod ask;
 mod inbox;
 #[cfg(feature = "discord")]
+mod discord;
+#[cfg(feature = "discord")]
 mod discord_fake;
 mod inference;
 mod kill;

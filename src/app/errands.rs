@@ -36,6 +36,16 @@ pub(super) struct Done {
     pub(super) page: Page,
     /// Whether a button under the page wants the event once more.
     pub(super) wanted: bool,
+    pub(super) place: Stands,
+}
+
+/// Where a reply stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    /// Where replies to such an event stand.
+    There,
+    /// Beside it, for the person alone.
+    Aside,
 }
 
 impl From<Page> for Done {
@@ -43,6 +53,7 @@ impl From<Page> for Done {
         Self {
             page,
             wanted: false,
+            place: Stands::There,
         }
     }
 }
@@ -78,7 +89,7 @@ impl Errand<'_> {
                 Ok(reply::log(&log, self.language()).into())
             },
             Wish::Sync { .. } if self.curates() => Ok(self.say(&Notice::NoSources)),
-            Wish::Sync { .. } => Ok(self.say(&Notice::NotACurator)),
+            Wish::Sync { .. } => Ok(self.aside(&Notice::NotACurator)),
             Wish::Press(press) => self.press(press).await,
             Wish::Ask { .. } | Wish::Stop => Ok(self.say(&Notice::NothingToStop)),
         }
@@ -90,6 +101,14 @@ impl Errand<'_> {
 
     fn say(&self, notice: &Notice<'_>) -> Done {
         Page::notice(notice.text(self.language())).into()
+    }
+
+    /// Says so to the person alone: what stands there stays.
+    fn aside(&self, notice: &Notice<'_>) -> Done {
+        Done {
+            place: Stands::Aside,
+            ..self.say(notice)
+        }
     }
 
     fn curates(&self) -> bool {
@@ -114,13 +133,12 @@ impl Errand<'_> {
             Press::Add(short) => self.add(short).await,
             Press::Leave(short) => {
                 if !self.curates() {
-                    return Ok(self.say(&Notice::NotACurator));
+                    return Ok(self.aside(&Notice::NotACurator));
                 }
-                let notice = self
-                    .settle(short)
-                    .await?
-                    .map_or(Notice::Settled, |_| Notice::Left);
-                Ok(self.say(&notice))
+                Ok(match self.settle(short).await? {
+                    Some(_) => self.say(&Notice::Left),
+                    None => self.aside(&Notice::Settled),
+                })
             },
             Press::Stop(_) => Ok(self.say(&Notice::NothingToStop)),
         }
@@ -201,7 +219,7 @@ impl Errand<'_> {
 
     async fn remove(&self, uri: &str) -> Result<Done, Cause> {
         if !self.curates() {
-            return Ok(self.say(&Notice::NotACurator));
+            return Ok(self.aside(&Notice::NotACurator));
         }
         let library = &self.counter.desk.library;
         let cards = library.cards(&Scope::default()).await?;
@@ -241,7 +259,7 @@ impl Errand<'_> {
         collection: Option<&str>,
     ) -> Result<Done, Cause> {
         if !self.curates() {
-            return Ok(self.say(&Notice::NotACurator));
+            return Ok(self.aside(&Notice::NotACurator));
         }
         let collection = match self.collection(collection) {
             Ok(collection) => collection,
@@ -269,16 +287,17 @@ impl Errand<'_> {
         Ok(Done {
             page: reply::confirm(lines, collection.as_str(), self.language(), &short),
             wanted: true,
+            place: Stands::There,
         })
     }
 
     /// Adds what another event showed.
     async fn add(&self, short: &str) -> Result<Done, Cause> {
         if !self.curates() {
-            return Ok(self.say(&Notice::NotACurator));
+            return Ok(self.aside(&Notice::NotACurator));
         }
         let Some(shown) = self.inbox.shown(short).await? else {
-            return Ok(self.say(&Notice::Settled));
+            return Ok(self.aside(&Notice::Settled));
         };
         let Wish::Add {
             what,
@@ -286,7 +305,7 @@ impl Errand<'_> {
             collection,
         } = &shown.wish
         else {
-            return Ok(self.say(&Notice::Settled));
+            return Ok(self.aside(&Notice::Settled));
         };
         let collection = match self.collection(collection.as_deref()) {
             Ok(collection) => collection,

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::{Asked, answer};
-use super::errands::{self, Counter, Errand};
+use super::errands::{self, Counter, Errand, Stands};
 use super::replay;
 use crate::domain::event::{Event, Platform, Press, Wish};
 use crate::domain::language::Language;
@@ -243,10 +243,10 @@ impl Reception {
                     self.own(async move { ours.deliver(&job, notice, Closing::done()).await });
                 },
             },
-            Wish::Stop => self.stop(job, |other, asker| other.person.id == asker.person.id),
+            Wish::Stop => self.stop(job, |_| true),
             Wish::Press(Press::Stop(short)) => {
                 let short = short.clone();
-                self.stop(job, move |other, _| other.key.short() == short);
+                self.stop(job, move |other| other.key.short() == short);
             },
             Wish::Add { .. }
             | Wish::Remove { .. }
@@ -331,7 +331,7 @@ impl Reception {
     /// Shows the final form, however long that takes, and closes the event.
     async fn deliver(&self, job: &Job, page: Page, closing: Closing) {
         loop {
-            match self.settle(job, page.clone()).await {
+            match self.settle(job, page.clone(), closing.place).await {
                 Ok(()) => break,
                 Err(Undelivered::Unsent(Unsent::Refused(why))) => {
                     tracing::warn!(event = %job.event.key, why, "an answer could not be shown");
@@ -348,8 +348,11 @@ impl Reception {
         self.shut(job, closing).await;
     }
 
-    async fn settle(&self, job: &Job, page: Page) -> Result<(), Undelivered> {
+    async fn settle(&self, job: &Job, page: Page, place: Stands) -> Result<(), Undelivered> {
         let messenger = self.messenger(job)?;
+        if place == Stands::Aside {
+            return Ok(messenger.aside(&job.event, &page).await?);
+        }
         let mut posts = job.posts.lock().await;
         let parts = messenger.parts(page);
         for (number, part) in parts.iter().enumerate() {
@@ -373,6 +376,7 @@ impl Reception {
             receipt,
             failure,
             wanted,
+            place: _,
         } = closing;
         let closed = Closed {
             at: self.clock.now(),
@@ -386,22 +390,29 @@ impl Reception {
         }
     }
 
-    /// Stops what `which` says of the events in the same place, and says so.
-    fn stop(self: &Arc<Self>, job: Arc<Job>, which: impl Fn(&Event, &Event) -> bool) {
-        let asker = &job.event;
-        let matches =
-            |other: &Arc<Job>| other.event.place == asker.place && which(&other.event, asker);
-        let (queued, active) = {
-            let mut line = held(&self.line);
-            let queued = line.waiting.remove(matches);
-            let active: Vec<_> = line
-                .active
-                .iter()
-                .filter(|job| matches(job))
-                .cloned()
-                .collect();
-            (queued, active)
+    /// What waits and what is being answered in the same place, as far as `which` says so: the
+    /// person's own, or of anybody if a curator presses the button under it.
+    fn stoppable(
+        &self,
+        asker: &Event,
+        which: impl Fn(&Event) -> bool,
+    ) -> (Vec<Arc<Job>>, Vec<Arc<Job>>) {
+        let counter = self.counter.borrow();
+        let curates = |counter: &Counter| counter.curators.include(&asker.person);
+        let any_ones = asker.wish != Wish::Stop && counter.as_ref().is_some_and(curates);
+        let matches = |job: &Arc<Job>| {
+            let event = &job.event;
+            let may = any_ones || event.person.id == asker.person.id;
+            event.place == asker.place && may && which(event)
         };
+        let mut line = held(&self.line);
+        let queued = line.waiting.remove(matches);
+        let active = line.active.iter().filter(|job| matches(job)).cloned();
+        (queued, active.collect())
+    }
+
+    fn stop(self: &Arc<Self>, job: Arc<Job>, which: impl Fn(&Event) -> bool) {
+        let (queued, active) = self.stoppable(&job.event, which);
         let any = !queued.is_empty() || !active.is_empty();
         for other in &active {
             other.stop.send_replace(true);
@@ -417,7 +428,11 @@ impl Reception {
         } else {
             &Notice::NothingToStop
         });
-        self.own(async move { ours.deliver(&job, page, Closing::done()).await });
+        let closing = Closing {
+            place: Stands::Aside,
+            ..Closing::done()
+        };
+        self.own(async move { ours.deliver(&job, page, closing).await });
     }
 
     async fn counter(&self) -> Option<Counter> {
@@ -447,6 +462,7 @@ impl Reception {
             Ok(Ok(done)) => {
                 let closing = Closing {
                     wanted: done.wanted,
+                    place: done.place,
                     ..Closing::done()
                 };
                 self.deliver(job, done.page, closing).await;
@@ -641,6 +657,7 @@ struct Closing {
     receipt: Option<String>,
     failure: Option<String>,
     wanted: bool,
+    place: Stands,
 }
 
 impl Closing {
@@ -649,6 +666,7 @@ impl Closing {
             receipt: None,
             failure: None,
             wanted: false,
+            place: Stands::There,
         }
     }
 

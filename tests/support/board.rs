@@ -134,6 +134,10 @@ impl Messenger for Board {
         Ok(())
     }
 
+    async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
+        self.post(event, 0, page).await.map(drop)
+    }
+
     async fn withdraw(&self, _event: &Event, post: &str) -> Result<(), Unsent> {
         self.through()?;
         let at: usize = post.parse().unwrap();

@@ -313,16 +313,26 @@ impl Desk {
         }) = Address::parse(&event.address)
             && deferred != Deferred::Fresh
         {
-            let route = Route::WebhookFollowupMessages {
-                application_id: application,
-                token: &token,
-            };
-            let body = bytes(&wire::follow_up(page, deferred));
-            let call = Call::post(route).body(body).urgency(Urgency::Must);
-            let made: Made = self.rest.call(call).await?;
+            let made = self.whisper(application, &token, page).await?;
             return Ok(made.id.to_string());
         }
         self.in_channel(event, part, page).await
+    }
+
+    /// A further reply to an interaction, for the person alone.
+    async fn whisper(
+        &self,
+        application_id: ApplicationId,
+        token: &str,
+        page: &Page,
+    ) -> Result<Made, Fault> {
+        let route = Route::WebhookFollowupMessages {
+            application_id,
+            token,
+        };
+        let body = bytes(&wire::follow_up(page, Deferred::Private));
+        let call = Call::post(route).body(body).urgency(Urgency::Must);
+        self.rest.call(call).await
     }
 
     async fn in_channel(
@@ -469,6 +479,35 @@ impl Messenger for Desk {
         };
         let call = Call::patch(route).body(body).urgency(urgency);
         self.rest.tell(call).await.map_err(unsent)
+    }
+
+    async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
+        let Some(Address::Interaction {
+            application,
+            id,
+            token,
+            deferred,
+            ..
+        }) = Address::parse(&event.address)
+        else {
+            return self.post(event, 0, page).await.map(drop);
+        };
+        if deferred != Deferred::InPlace {
+            return self.post(event, 0, page).await.map(drop);
+        }
+        let ticket = Ticket {
+            application,
+            id,
+            token: &token,
+            deferred,
+        };
+        self.acknowledge(ticket).await.map_err(unsent)?;
+        match self.whisper(application, &token, page).await {
+            // Twice is better than never where only one person sees it, and never is better
+            // than for ever.
+            Ok(_) | Err(Fault::Unclear { .. }) => Ok(()),
+            Err(fault) => Err(unsent(fault)),
+        }
     }
 
     async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent> {

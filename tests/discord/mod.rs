@@ -1,0 +1,4 @@
+//! saseo in a Discord: people act, and read what they see.
+
+mod bot;
+mod talk;
