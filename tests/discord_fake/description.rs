@@ -14,6 +14,7 @@ use super::town;
 use crate::support::discord::Discord;
 use crate::support::discord::commands::{CHAT_INPUT, MESSAGE};
 use crate::support::discord::faults::{Fault, Often, POST};
+use crate::support::discord::gateway::GUILD_MEMBERS;
 use crate::support::discord::guilds::{Channel, Guild};
 use crate::support::discord::limits::Scope;
 use crate::support::discord::people::Person;
@@ -24,6 +25,7 @@ use crate::support::discord::routes::ROUTES;
 async fn every_answer_is_as_the_description_says() {
     let (town, guild, general, mina) = town().await;
     town.unlimited();
+    town.set(|settings| settings.privileged = GUILD_MEMBERS);
     guild.role("staff", 0);
     let api = Api::of(&town);
     looks(&api, &guild, &mina).await;
@@ -55,12 +57,19 @@ async fn every_answer_is_as_the_description_says() {
 
 /// Everything that can be looked up.
 async fn looks(api: &Api, guild: &Guild, mina: &Person) {
-    let own = ["users/@me", "applications/@me", "oauth2/applications/@me"];
-    for path in ["gateway", "gateway/bot"].iter().chain(&own) {
+    let own = ["users/@me", "users/@me/guilds", "applications/@me"];
+    let others = ["gateway", "gateway/bot", "oauth2/applications/@me"];
+    for path in own.iter().chain(&others) {
         api.gets(&format!("/{path}")).await;
     }
     api.gets(&format!("/users/{}", mina.id)).await;
-    for path in ["", "/channels", "/roles", "/threads/active"] {
+    for path in [
+        "",
+        "/channels",
+        "/roles",
+        "/threads/active",
+        "/members?limit=9",
+    ] {
         api.gets(&format!("/guilds/{}{path}", guild.id)).await;
     }
     let member = format!("/guilds/{}/members/{}", guild.id, mina.id);

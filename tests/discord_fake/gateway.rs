@@ -1,14 +1,19 @@
 //! Sessions: begun, lost, taken up again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serenity::all::GatewayIntents;
+use serde_json::Value;
+use serenity::all::{Event, GatewayEvent, GatewayIntents};
 
 use super::bot::{Bot, Happened, intents};
 use super::town;
 use crate::support::discord::faults::{Astray, Cut, Greeting};
 use crate::support::discord::line::Welcome;
+use crate::support::discord::people::Given;
+use crate::support::discord::permissions::ORDINARY;
 use crate::support::discord::seen::{Seen, Shown};
+use crate::support::discord::world::ThreadState;
 
 fn edited(seen: &[Seen]) -> Option<Seen> {
     seen.iter().find(|one| one.shown == Shown::Edited).cloned()
@@ -253,6 +258,48 @@ async fn thousands_of_events_and_a_hundred_cuts_are_cheap() {
     }
     until(&bot, |bot| bot.heard().len() == 2_000).await;
     assert_eq!(town.identifies(), 1);
+}
+
+#[tokio::test]
+async fn all_that_is_told_can_be_read() {
+    let (town, guild, general, mina) = town().await;
+    town.set(|settings| settings.privileged = u64::MAX);
+    let intents = GatewayIntents::all().difference(GatewayIntents::GUILD_PRESENCES);
+    let bot = Bot::starts_with(&town, &town.token(), intents).await;
+    until(&bot, |bot| bot.count(&Happened::Ready) == 1).await;
+    let staff = guild.role("staff", 0);
+    guild.member_has(&mina, &[staff]);
+    guild.bot_has(&[staff]);
+    guild.everyone_may(ORDINARY);
+    let noah = guild.member("Noah", &[]);
+    guild.loses(&noah);
+    guild.channel("new").for_the_bot(0, 0);
+    let said = mina.attaches(&general, "@saseo see this", &[("a.md", b"# A")]);
+    mina.edits(said, "@saseo see that");
+    mina.types(&general);
+    let thread = mina.begins_thread(said, "talk");
+    mina.replies_to(mina.says(&thread, "first"), "second");
+    thread.becomes(ThreadState::Archived);
+    mina.deletes(mina.direct_message("psst"));
+    let file = Given::File("a.md".to_owned(), b"# A".to_vec());
+    mina.runs(
+        &general,
+        "ask",
+        &[("question", "why".into()), ("file", file)],
+    );
+    mina.runs_on(said, "Ask about this");
+    guild.kicks_the_bot();
+
+    let told = town.world().gateway.sessions[0].told.clone();
+    let mut names = BTreeSet::new();
+    for payload in told {
+        let name = serde_json::from_str::<Value>(&payload).unwrap()["t"].to_string();
+        let read: Result<GatewayEvent, _> = serde_json::from_str(&payload);
+        let known = |event| !matches!(event, GatewayEvent::Dispatch(_, Event::Unknown(_)));
+        assert!(read.is_ok_and(known), "{payload}");
+        names.insert(name);
+    }
+    assert_eq!(names.len(), 17, "{names:?}");
 }
 
 /// Waits until it is so with the bot.

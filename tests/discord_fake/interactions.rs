@@ -8,6 +8,7 @@ use super::api::Api;
 use super::bot::{Bot, Happened};
 use super::town;
 use crate::support::discord::Discord;
+use crate::support::discord::faults::CALLBACK;
 use crate::support::discord::people::Given;
 use crate::support::discord::permissions::MANAGE_MESSAGES;
 use crate::support::discord::seen::{Seen, Shown};
@@ -193,6 +194,21 @@ async fn commands_keep_to_the_rules() {
         let refused = api.posts(&commands, &wrong).await;
         assert_eq!((refused.status, refused.code()), (400, 50035), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn hundreds_of_commands_at_once_are_answered_in_time() {
+    let (town, _, general, mina) = town().await;
+    town.unlimited();
+    let _bot = ready(&town).await;
+    for _ in 0..300 {
+        mina.runs(&general, "library list", &[]);
+    }
+    let answered = |seen: &[Seen]| (seen.len() == 300).then(|| seen.to_vec());
+    let seen = mina.wait_for(&general, answered).await;
+    let late = seen.iter().filter(|one| one.shown == Shown::Failed);
+    assert_eq!(late.count(), 0);
+    assert_eq!(town.requests_to(CALLBACK).len(), 300);
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::clock::Id;
 use super::gateway::{
-    self, DIRECT_MESSAGE_TYPING, DIRECT_MESSAGES, Event, GUILD_MESSAGE_TYPING, GUILD_MESSAGES,
-    GUILDS,
+    self, DIRECT_MESSAGE_TYPING, DIRECT_MESSAGES, Event, GUILD_MEMBERS, GUILD_MESSAGE_TYPING,
+    GUILD_MESSAGES, GUILDS,
 };
 use super::objects::{self, Content};
 use super::permissions::{self, VIEW_CHANNEL};
@@ -98,6 +98,27 @@ pub(crate) fn guild_joined(world: &mut World, guild: Id) {
 pub(crate) fn guild_left(world: &mut World, guild: Id) {
     let body = json!({ "id": guild.to_string() });
     gateway::tell(world, Event::new("GUILD_DELETE", GUILDS, body));
+}
+
+/// A member came, was changed or left. Without the intent a bot hears of itself only.
+pub(crate) fn member(world: &mut World, name: &'static str, (guild, user): (Id, Id)) {
+    let here = &world.guilds[&guild];
+    let mut body = if here.members.contains_key(&user) {
+        objects::member(world, here, user)
+    } else {
+        json!({ "user": objects::user(&world.users[&user]) })
+    };
+    body["guild_id"] = json!(guild.to_string());
+    let needs = if user == world.bot { 0 } else { GUILD_MEMBERS };
+    gateway::tell(world, Event::new(name, needs, body));
+}
+
+/// A role was made or changed.
+pub(crate) fn role(world: &mut World, name: &'static str, (guild, role): (Id, Id)) {
+    let here = &world.guilds[&guild];
+    let role = objects::role(here, &here.roles[&role]);
+    let body = json!({ "guild_id": guild.to_string(), "role": role });
+    gateway::tell(world, Event::new(name, GUILDS, body));
 }
 
 pub(crate) fn typing(world: &mut World, channel: Id, user: Id) {

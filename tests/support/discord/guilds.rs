@@ -120,6 +120,7 @@ impl Guild {
         };
         let guild = world.guilds.get_mut(&self.id).unwrap();
         guild.roles.insert(id, role);
+        events::role(&mut world, "GUILD_ROLE_CREATE", (self.id, id));
         Role { id }
     }
 
@@ -137,15 +138,34 @@ impl Guild {
         let roles = roles.iter().map(|role| role.id).collect();
         let guild = world.guilds.get_mut(&self.id).unwrap();
         guild.members.insert(person.id, Member { roles, joined });
+        events::member(&mut world, "GUILD_MEMBER_ADD", (self.id, person.id));
     }
 
     /// Gives the bot these roles and no others.
     pub(crate) fn bot_has(&self, roles: &[Role]) {
+        let bot = self.town.world().bot;
+        self.gives(bot, roles);
+    }
+
+    /// Gives somebody these roles and no others.
+    pub(crate) fn member_has(&self, person: &Person, roles: &[Role]) {
+        self.gives(person.id, roles);
+    }
+
+    fn gives(&self, user: Id, roles: &[Role]) {
         let mut world = self.town.world();
-        let bot = world.bot;
         let guild = world.guilds.get_mut(&self.id).unwrap();
-        let member = guild.members.get_mut(&bot).unwrap();
+        let member = guild.members.get_mut(&user).unwrap();
         member.roles = roles.iter().map(|role| role.id).collect();
+        events::member(&mut world, "GUILD_MEMBER_UPDATE", (self.id, user));
+    }
+
+    /// Somebody leaves, or is sent away.
+    pub(crate) fn loses(&self, person: &Person) {
+        let mut world = self.town.world();
+        let guild = world.guilds.get_mut(&self.id).unwrap();
+        guild.members.remove(&person.id);
+        events::member(&mut world, "GUILD_MEMBER_REMOVE", (self.id, person.id));
     }
 
     /// What everyone may do here, the bot too.
@@ -153,6 +173,7 @@ impl Guild {
         let mut world = self.town.world();
         let guild = world.guilds.get_mut(&self.id).unwrap();
         guild.roles.get_mut(&self.id).unwrap().permissions = permissions;
+        events::role(&mut world, "GUILD_ROLE_UPDATE", (self.id, self.id));
     }
 
     /// The bot is sent away.

@@ -11,13 +11,16 @@ use super::application;
 use super::clock::Id;
 use super::commands;
 use super::events;
+use super::gateway::GUILD_MEMBERS;
 use super::interactions;
 use super::limits::Bucket;
 use super::mentions::Allowed;
 use super::objects::{self, Content};
 use super::permissions::{self, ADD_REACTIONS};
 use super::posts::{self, snowflake};
-use super::refusal::{Form, Refusal, missing_permissions, unauthorized, unknown};
+use super::refusal::{
+    Form, Refusal, missing_access, missing_permissions, unauthorized, unknown,
+};
 use super::rest::{Call, Reply};
 use super::threads;
 use super::world::World;
@@ -109,6 +112,7 @@ pub(crate) static ROUTES: &[Route] = &[
     bot("GET", "/gateway/bot", Bucket::Read, gateway_for_bots),
     bot("GET", "/users/@me", Bucket::Read, current_user),
     bot("POST", "/users/@me/channels", Bucket::Direct, direct),
+    bot("GET", "/users/@me/guilds", Bucket::Read, own_guilds),
     bot("GET", "/users/{user_id}", Bucket::Read, user),
     bot("GET", "/applications/@me", Bucket::Read, own_application),
     bot(
@@ -164,6 +168,7 @@ pub(crate) static ROUTES: &[Route] = &[
         Bucket::Read,
         member,
     ),
+    bot("GET", "/guilds/{guild_id}/members", Bucket::Read, members),
     bot("GET", COMMANDS, Bucket::Command, commands::list),
     bot("PUT", COMMANDS, Bucket::Command, commands::overwrite),
     bot("POST", COMMANDS, Bucket::Command, commands::create),
@@ -294,6 +299,22 @@ fn current_user(world: &mut World, _: &Call) -> Result<Reply, Refusal> {
 
 fn own_application(world: &mut World, _: &Call) -> Result<Reply, Refusal> {
     Ok(Reply::with(application::own(world)))
+}
+
+fn own_guilds(world: &mut World, _: &Call) -> Result<Reply, Refusal> {
+    let guilds = world.guilds_of_the_bot().into_iter();
+    Ok(listed(guilds.map(|id| {
+        let guild = &world.guilds[&id];
+        json!({
+            "id": id.to_string(),
+            "name": guild.name,
+            "icon": null,
+            "banner": null,
+            "owner": false,
+            "permissions": permissions::across(guild, world.bot).to_string(),
+            "features": [],
+        })
+    })))
 }
 
 fn user(world: &mut World, call: &Call) -> Result<Reply, Refusal> {
@@ -466,6 +487,28 @@ fn member(world: &mut World, call: &Call) -> Result<Reply, Refusal> {
         return Err(unknown(10007));
     }
     Ok(Reply::with(objects::member(world, guild, user)))
+}
+
+/// Only for bots whose `GUILD_MEMBERS` intent is switched on.
+fn members(world: &mut World, call: &Call) -> Result<Reply, Refusal> {
+    let guild = world.guild(call.id(0)?)?;
+    if world.settings.privileged & GUILD_MEMBERS == 0 {
+        return Err(missing_access());
+    }
+    let number = |key: &str| call.query.get(key).and_then(|number| number.parse().ok());
+    let limit = number("limit").unwrap_or(1);
+    if !(1..=1_000).contains(&limit) {
+        let mut form = Form::default();
+        let message = "int value should be between 1 and 1000.";
+        form.slip("limit", "NUMBER_TYPE_MAX", message);
+        return Err(form.done().unwrap_err());
+    }
+    let after = number("after").unwrap_or(0);
+    let page = guild.members.range(after + 1..);
+    let page = page.take(usize::try_from(limit).unwrap());
+    Ok(listed(
+        page.map(|(id, _)| objects::member(world, guild, *id)),
+    ))
 }
 
 /// The application in the path must be the bot's own.
