@@ -81,7 +81,7 @@ fn fenced(code: &str) -> String {
     for c in code.chars() {
         // A link before the code would take `](` in it for its own end, were it not that an
         // opening bracket stands between them.
-        if ticks == 9 && c == '`' || (bracket == Some(']') && c == '(' && out.ends_with(']')) {
+        if ticks == 2 && c == '`' || (bracket == Some(']') && c == '(' && out.ends_with(']')) {
             out.push(APART);
             ticks = 0;
         }
@@ -294,7 +294,7 @@ fn calls(after: &str) -> bool {
             .get(..word.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(word))
     };
-    let id = after.strip_prefix(['!', '&']).unwrap_or(after);
+    let id = after.trim_start_matches(['!', '&']);
     begins("everyone") || begins("here") || id.starts_with(|c: char| c.is_ascii_digit())
 }
 

@@ -272,8 +272,7 @@ fn said_by_a_person(message: &Message, here: &Here) -> bool {
 /// Our own message that `message` replies to.
 fn replied_to(message: &Message, here: &Here) -> Option<MessageId> {
     let before = message.referenced_message.as_ref()?;
-    (message.kind == MessageType::InlineReply && before.author.id == here.me)
-        .then_some(before.id)
+    (before.author.id == here.me).then_some(before.id)
 }
 
 /// Whether `message` calls us by name. Discord's list of those mentioned tells that the words
