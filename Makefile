@@ -36,6 +36,7 @@ bench: check-tools
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --no-default-features --all-targets --locked -- -D warnings
+	$(CARGO) clippy --no-default-features --features discord --all-targets --locked -- -D warnings
 
 check-tools:
 	@sh deploy/check-tools.sh

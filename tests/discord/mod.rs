@@ -1,4 +1,6 @@
 //! saseo in a Discord: people act, and read what they see.
 
 mod bot;
+#[cfg(feature = "mistralrs")]
+mod librarian;
 mod talk;
