@@ -236,7 +236,7 @@ async fn twenty_answers_are_given_again_byte_for_byte() {
 async fn a_changed_byte_of_the_weights_is_refused_at_the_start() {
     let room = Reading::room().await;
     let copy = tempfile::tempdir().unwrap();
-    for name in ["smollm2-135m-instruct-f32", "multilingual-e5-small"] {
+    for name in ["smollm2-135m-instruct-f16", "multilingual-e5-small"] {
         std::fs::create_dir(copy.path().join(name)).unwrap();
         for entry in std::fs::read_dir(room.models.join(name)).unwrap() {
             let from = entry.unwrap().path();
@@ -254,7 +254,7 @@ async fn a_changed_byte_of_the_weights_is_refused_at_the_start() {
     .unwrap();
     let weights = copy
         .path()
-        .join("smollm2-135m-instruct-f32/model.safetensors");
+        .join("smollm2-135m-instruct-f16/model.safetensors");
     let mut bytes = std::fs::read(&weights).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
@@ -269,7 +269,7 @@ async fn a_changed_byte_of_the_weights_is_refused_at_the_start() {
     assert_eq!(ran.status.code(), Some(1));
     let told = String::from_utf8(ran.stderr).unwrap();
     assert!(
-        told.contains("smollm2-135m-instruct-f32/model.safetensors"),
+        told.contains("smollm2-135m-instruct-f16/model.safetensors"),
         "{told}"
     );
 }

@@ -50,12 +50,14 @@ pub(super) fn convert(step: Conversion, from: &Path, to: &Path) -> Result<(), Un
         Conversion::GgufConfig
         | Conversion::GgufTokenizer
         | Conversion::GgufTokenizerConfig
+        | Conversion::GgufF16
         | Conversion::GgufF32 => folder::convert(step, from, to),
         #[cfg(not(feature = "mistralrs"))]
         Conversion::GgufQ8_0
         | Conversion::GgufConfig
         | Conversion::GgufTokenizer
         | Conversion::GgufTokenizerConfig
+        | Conversion::GgufF16
         | Conversion::GgufF32 => Err(Unconverted::FeatureMissing {
             step: step.name(),
             feature: "mistralrs",

@@ -141,7 +141,9 @@ pub enum Conversion {
     GgufTokenizer,
     /// The `tokenizer_config.json` of a Hugging Face folder, from a GGUF.
     GgufTokenizerConfig,
-    /// The `model.safetensors` of a Hugging Face folder in f32, from a GGUF.
+    /// The `model.safetensors` of a Hugging Face folder with matrices in f16, from a GGUF.
+    GgufF16,
+    /// The same in f32.
     GgufF32,
 }
 
@@ -261,6 +263,7 @@ impl Conversion {
             Self::GgufConfig => "gguf-config",
             Self::GgufTokenizer => "gguf-tokenizer",
             Self::GgufTokenizerConfig => "gguf-tokenizer-config",
+            Self::GgufF16 => "gguf-f16",
             Self::GgufF32 => "gguf-f32",
         }
     }
