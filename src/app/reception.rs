@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::{Asked, answer};
-use super::errands::{self, Counter, Errand, Stands};
+use super::errands::{self, Counter, Done, Errand, Stands};
 use super::replay;
 use crate::domain::event::{Event, Platform, Press, Wish};
 use crate::domain::language::Language;
@@ -83,7 +83,7 @@ pub struct Reception {
     /// Everything that runs for a single event.
     tasks: Mutex<JoinSet<()>>,
     deliveries: Arc<Semaphore>,
-    errands: Semaphore,
+    additions: Semaphore,
     closing: watch::Sender<bool>,
 }
 
@@ -182,8 +182,8 @@ impl Reception {
             came: Notify::new(),
             tasks: Mutex::new(JoinSet::new()),
             deliveries: Arc::new(Semaphore::new(DELIVERIES)),
-            // One at a time: an addition embeds, and that takes the whole machine.
-            errands: Semaphore::new(1),
+            // One at a time: it embeds, and that takes the whole machine.
+            additions: Semaphore::new(1),
             closing: watch::Sender::new(false),
         });
         for (event, posts) in left {
@@ -445,20 +445,7 @@ impl Reception {
         let Some(counter) = self.counter().await else {
             return;
         };
-        let Ok(_turn) = self.errands.acquire().await else {
-            return;
-        };
-        let Ok(messenger) = self.messenger(job) else {
-            return;
-        };
-        let errand = Errand {
-            counter: &counter,
-            messenger: &**messenger,
-            inbox: &*self.inbox,
-            event: &job.event,
-            waiting: self.waiting(),
-        };
-        match timeout(self.rules.longest_wait, errand.run()).await {
+        match timeout(self.rules.longest_wait, self.run_errand(&counter, job)).await {
             Ok(Ok(done)) => {
                 let closing = Closing {
                     wanted: done.wanted,
@@ -473,6 +460,27 @@ impl Reception {
                 self.deliver(job, page, Closing::failed("too late")).await;
             },
         }
+    }
+
+    async fn run_errand(&self, counter: &Counter, job: &Job) -> Result<Done, Cause> {
+        let errand = Errand {
+            counter,
+            messenger: &**self.messenger(job)?,
+            inbox: &*self.inbox,
+            event: &job.event,
+            waiting: self.waiting(),
+        };
+        let adds = matches!(
+            &job.event.wish,
+            Wish::Add { .. } | Wish::Press(Press::Add(_))
+        );
+        if !adds {
+            return errand.run().await;
+        }
+        let turn = self.additions.acquire().await?;
+        let done = errand.run().await;
+        drop(turn);
+        done
     }
 
     async fn apologise(
