@@ -16,7 +16,7 @@ use saseo::domain::event::{
 };
 use saseo::domain::language::Language;
 use saseo::ports::{
-    Accepted, Acquirer, Handed, Inbox as _, Intake as _, Messenger, Unacquired,
+    Accepted, Acquirer, Handed, Inbox as _, Intake as _, Messenger, Offered, Unacquired,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -515,4 +515,23 @@ async fn closing_lets_what_is_under_way_end_and_keeps_the_rest() {
     let done = board.reads().iter().filter(|read| answered(read)).count();
     assert_eq!(done + left, 21);
     assert!(done >= 1 && left >= 2, "{done} done, {left} left");
+}
+
+#[tokio::test]
+async fn a_document_with_an_overlong_name_is_offered_and_removed_by_its_digest() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let title = "휴가".repeat(60);
+    hall.town
+        .add(&title, "# 휴가\n\n연차는 15일입니다.\n")
+        .await;
+    let offers = hall.reception.offers(Offered::Documents, "휴가").await;
+    let [(choice, shown)] = offers.as_slice() else {
+        panic!("{offers:?}")
+    };
+    assert_eq!((choice.len(), shown), (16, &title));
+    let uri = choice.clone();
+    let removed = hall
+        .replies_to(&event("1", "a", Wish::Remove { uri }))
+        .await;
+    assert!(removed.starts_with("Removed: 휴가"), "{removed}");
 }

@@ -225,7 +225,7 @@ impl Errand<'_> {
         let cards = library.cards(&Scope::default()).await?;
         let there: Vec<Card> = cards
             .into_iter()
-            .filter(|card| card.shelfmark.uri == uri)
+            .filter(|card| card.shelfmark.uri == uri || handle(card) == uri)
             .collect();
         if there.is_empty() {
             return Ok(self.say(&Notice::NoSuchDocument(uri)));
@@ -442,7 +442,7 @@ pub(super) async fn offers(
     let mut offers: Vec<(String, String)> = Vec::new();
     for card in cards {
         let (choice, shown) = match of {
-            Offered::Documents => (card.shelfmark.uri, card.title),
+            Offered::Documents => (handle(&card), card.title),
             Offered::Collections => {
                 let name = card.shelfmark.collection.to_string();
                 (name.clone(), name)
@@ -454,6 +454,19 @@ pub(super) async fn offers(
         }
     }
     Ok(offers)
+}
+
+/// What names a document in a choice: its URI, or where that is longer than platforms take,
+/// the digest of its text.
+fn handle(card: &Card) -> String {
+    const LONGEST: usize = 100;
+    const DIGITS: usize = 16;
+    let uri = &card.shelfmark.uri;
+    if uri.encode_utf16().count() <= LONGEST {
+        return uri.clone();
+    }
+    let digest = card.text.to_string();
+    digest.chars().take(DIGITS).collect()
 }
 
 fn undelivered(error: &Unsent) -> String {
