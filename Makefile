@@ -8,7 +8,7 @@ SASEO := $(CARGO) run --release --locked --quiet --
 # Where the tests look for the starter models.
 export SASEO_TEST_MODELS ?= $(HOME)/.cache/saseo/models
 
-.PHONY: demo test test-core bench lint check-tools check-cuda
+.PHONY: demo test test-core bench lint twin check-tools check-cuda
 
 # Builds, pulls the starter models, opens saseo's own manual and answers five questions.
 demo: check-tools
@@ -40,6 +40,12 @@ lint:
 
 check-tools:
 	@sh deploy/check-tools.sh
+
+# saseo in a Discord that others wrote (npm discord-digital-twin); needs Node.js 20.
+twin: check-tools
+	$(CARGO) build --release --locked
+	$(SASEO) models pull
+	sh tests/twin/run.sh
 
 # Builds the CUDA features with NVIDIA's compiler from Python wheels; no GPU is needed, and
 # none is used: it shows that the GPU build compiles, not that it runs.

@@ -26,5 +26,8 @@ export NVCC_APPEND_FLAGS="-I$root/include -I$root/include/cccl"
 export LIBRARY_PATH="$root/lib" PATH="$root/bin:$PATH"
 export CARGO_TARGET_DIR="$target/cuda"
 export RUSTFLAGS="-C target-cpu=x86-64-v3 -L native=$root/lib"
-cargo build --release --locked --features cuda
+# The driver's own library comes with a GPU: an empty one stands in for it at the last link.
+echo | cc -shared -x c - -o "$root/lib/libcuda.so" -Wl,-soname,libcuda.so.1
+cargo rustc --release --locked --features cuda --bin saseo -- \
+    -C link-arg=-Wl,--unresolved-symbols=ignore-all
 echo "The CUDA build compiles. It was not run: that takes a GPU."

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -50,10 +51,7 @@ pub async fn serve(
     let intake: Arc<dyn Intake> = Arc::new(Arc::clone(&reception));
     let work = async {
         tokio::try_join!(
-            async {
-                reception.run().await;
-                Ok(())
-            },
+            reception.run().map(Ok),
             lines.listen(intake, closing, tell),
             async {
                 opened.send_replace(Some(open(state, settings, tell).await?));

@@ -275,13 +275,19 @@ fn replied_to(message: &Message, here: &Here) -> Option<MessageId> {
     (before.author.id == here.me).then_some(before.id)
 }
 
-/// Whether `message` calls us by name. Discord's list of those mentioned tells that the words
-/// are no example in code; the words tell it from a reply, which mentions without a word.
+/// Whether `message` calls us by name: a reply mentions without a word, and a name in code is
+/// an example. Discord's list of those mentioned would tell the latter as well; other servers
+/// leave it empty.
 fn mentions(message: &Message, me: UserId) -> bool {
-    message.mentions.iter().any(|user| user.id == me)
-        && [format!("<@{me}>"), format!("<@!{me}>")]
-            .iter()
-            .any(|name| message.content.contains(name))
+    let listed = message.mentions.iter().any(|user| user.id == me);
+    let content = message.content.as_str();
+    let named =
+        |text: &str| text.contains(&format!("<@{me}>")) || text.contains(&format!("<@!{me}>"));
+    if listed {
+        return named(content);
+    }
+    let between_marks = content.split('`').step_by(2);
+    between_marks.into_iter().any(named)
 }
 
 /// Files are to be added; words that came with them only introduce them, and are left out, as
