@@ -14,6 +14,8 @@ mod inbox;
 mod discord;
 #[cfg(feature = "discord")]
 mod discord_fake;
+#[cfg(feature = "discord")]
+mod doctor;
 mod inference;
 mod kill;
 #[cfg(feature = "mistralrs")]

@@ -11,6 +11,8 @@ use crate::adapters::store::Standing;
 use crate::domain::figures::count;
 use crate::ports::Library as _;
 use crate::settings::Settings;
+#[cfg(feature = "discord")]
+use crate::settings::environment;
 use crate::wiring;
 
 #[derive(Debug, Args)]
@@ -28,7 +30,7 @@ struct Finding {
 
 impl Doctor {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let findings = [
+        let mut findings = vec![
             Finding {
                 what: "processor",
                 said: processor(),
@@ -50,6 +52,8 @@ impl Doctor {
                 said: library(&settings).await,
             },
         ];
+        #[cfg(feature = "discord")]
+        findings.extend(discord(&settings).await);
         let sick = findings.iter().any(|finding| finding.said.is_err());
         match self.form.form() {
             Form::Json => {
@@ -76,7 +80,7 @@ fn show(finding: &Finding) {
         Ok(said) => (console::green("ok"), said),
         Err(said) => (console::red("!!"), said),
     };
-    console::say(&format!("{mark}  {:<10} {said}", finding.what));
+    console::say(&format!("{mark}  {:<16} {said}", finding.what));
 }
 
 fn processor() -> Result<String, String> {
@@ -161,4 +165,23 @@ async fn library(settings: &Settings) -> Result<String, String> {
             "the index was made with {other}; run `saseo library rebuild`"
         )),
     }
+}
+
+#[cfg(feature = "discord")]
+async fn discord(settings: &Settings) -> Vec<Finding> {
+    use crate::adapters::discord::health;
+    use crate::wiring::serve::{DISCORD_TOKEN, discord};
+
+    let Some(discord) = discord(settings, &environment()) else {
+        return vec![Finding {
+            what: "discord",
+            said: Ok(format!(
+                "not set up; set {DISCORD_TOKEN} to the bot's token, as deploy/discord.md shows"
+            )),
+        }];
+    };
+    let findings = health::look(&discord).await.into_iter();
+    findings
+        .map(|health::Finding { what, said }| Finding { what, said })
+        .collect()
 }

@@ -119,38 +119,39 @@ async fn open(
     })
 }
 
+/// The environment variable with Discord's token.
+pub const DISCORD_TOKEN: &str = "SASEO_DISCORD_TOKEN";
+
+/// Which Discord, as whom; `None` without a token.
+pub fn discord(settings: &Settings, environment: &Environment) -> Option<DiscordSettings> {
+    let token = environment.get(DISCORD_TOKEN).map(|token| token.trim());
+    let token = token.filter(|token| !token.is_empty())?;
+    Some(DiscordSettings {
+        api: settings.discord.api_url.clone(),
+        token: token.to_owned().into(),
+        answer_in_threads: settings.discord.answer_in_threads,
+    })
+}
+
 /// The lines to the messengers.
 struct Lines {
     discord: Discord,
 }
 
 impl Lines {
-    /// The environment variable with Discord's token.
-    const DISCORD_TOKEN: &str = "SASEO_DISCORD_TOKEN";
-
     fn named(
         settings: &Settings,
         environment: &Environment,
         inbox: &Arc<dyn Inbox>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let token = environment.get(Self::DISCORD_TOKEN);
-        let token = token.filter(|token| !token.trim().is_empty());
-        let Some(token) = token else {
+        let Some(discord) = discord(settings, environment) else {
             anyhow::bail!(
-                "no messenger is set up: set {} to the bot's token, as deploy/discord.md shows",
-                Self::DISCORD_TOKEN
+                "no messenger is set up: set {DISCORD_TOKEN} to the bot's token, as \
+                 deploy/discord.md shows"
             );
         };
-        let discord = Discord::new(
-            DiscordSettings {
-                api: settings.discord.api_url.clone(),
-                token: token.trim().to_owned().into(),
-                answer_in_threads: settings.discord.answer_in_threads,
-            },
-            Arc::clone(inbox),
-            clock,
-        )?;
+        let discord = Discord::new(discord, Arc::clone(inbox), clock)?;
         Ok(Self { discord })
     }
 

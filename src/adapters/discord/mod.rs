@@ -2,11 +2,13 @@
 //! limits itself.
 //!
 //! `wire` and `dialect` translate and do nothing else; `gateway` listens, `messenger` replies,
-//! `limiter` and `rest` are the way out, `commands` is what people can type.
+//! `limiter` and `rest` are the way out, `commands` is what people can type, `health` looks
+//! whether all of it will work.
 
 pub mod commands;
 pub mod dialect;
 mod gateway;
+pub mod health;
 pub mod limiter;
 mod messenger;
 pub mod rest;
@@ -171,15 +173,14 @@ impl Discord {
                 .rest
                 .call(Call::get(Route::Oauth2ApplicationCurrent))
                 .await?;
-            let route = Route::Commands {
-                application_id: us.id,
-            };
-            let localised = Call::get(route).param("with_localizations", true);
-            let there: Vec<Command> = self.rest.call(localised).await?;
+            let there = registered(&self.rest, us.id).await?;
             let wanted = commands::wanted();
             if commands::differ(&there, &wanted) {
                 let body = serde_json::to_vec(&wanted)
                     .map_err(|_| Fault::Unsendable("the commands cannot be written"))?;
+                let route = Route::Commands {
+                    application_id: us.id,
+                };
                 self.rest.tell(Call::put(route).body(body)).await?;
                 tell("Discord: the commands are registered");
             }
@@ -236,6 +237,14 @@ impl Discord {
             .await;
         client.map_err(deaf)
     }
+}
+
+/// The commands that Discord has of ours, in all languages.
+async fn registered(rest: &Rest, application_id: ApplicationId) -> Result<Vec<Command>, Fault> {
+    let call = Call::get(Route::Commands { application_id })
+        .param("with_localizations", true)
+        .patience(Duration::from_secs(20));
+    rest.call(call).await
 }
 
 /// Whether to try once more, after so many connections without a session.

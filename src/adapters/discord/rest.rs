@@ -112,8 +112,8 @@ pub enum Fault {
     },
     /// Nothing else will be answered either.
     #[error(
-        "Discord does not know the bot's token; make a new one in the developer portal, put \
-         it into the settings and start again"
+        "Discord does not know the bot's token; make a new one in the developer portal, set \
+         SASEO_DISCORD_TOKEN to it and start again"
     )]
     Unauthorised,
     /// Our own slip.
