@@ -334,6 +334,20 @@ mod tests {
     }
 
     #[test]
+    fn the_pages_on_discord_give_the_links_that_are_given_here() {
+        for page in [
+            include_str!("../../../deploy/discord.md"),
+            include_str!("../../../deploy/discord.ko.md"),
+        ] {
+            for threads in [Answers::There, Answers::InThreads] {
+                let link = invite(ApplicationId::new(901), threads);
+                let link = link.replace("901", "APPLICATION_ID");
+                assert!(page.contains(&link), "{link}");
+            }
+        }
+    }
+
+    #[test]
     fn a_server_that_withholds_something_has_a_line_of_its_own() {
         let all = needed(Answers::There)
             .iter()
