@@ -270,6 +270,21 @@ async fn an_earlier_revision_is_searched_as_it_stood() {
     assert!(missing.stderr.contains("no revision r9"), "{missing:?}");
 }
 
+/// Nothing is wrong with a library that somebody has open.
+async fn examined(program: &Program, in_use: &str) {
+    let doctor = program.run(&["doctor", "--json"]).await.object();
+    let findings = doctor["findings"].as_array().unwrap().clone();
+    let found = |what| findings.iter().find(|finding| finding["what"] == what);
+    let (library, models) = (found("library").unwrap(), found("models").unwrap());
+    assert_eq!(library["ok"], true, "{doctor}");
+    assert!(
+        library["said"].as_str().unwrap().contains(in_use),
+        "{doctor}"
+    );
+    let models = models["said"].as_str().unwrap();
+    assert!(models.contains("both are at endpoints"), "{doctor}");
+}
+
 #[tokio::test]
 async fn a_second_process_is_told_who_holds_the_library() {
     let program = Program::new([]).await;
@@ -297,6 +312,8 @@ async fn a_second_process_is_told_who_holds_the_library() {
         second.stderr.contains(&holder.id().unwrap().to_string()),
         "{second:?}"
     );
+    let in_use = format!("in use by process {}", holder.id().unwrap());
+    examined(&program, &in_use).await;
     drop(holder.stdin.take());
     assert!(holder.wait().await.unwrap().success());
     assert_eq!(program.run(&["library", "list"]).await.code, Some(0));

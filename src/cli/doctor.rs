@@ -6,8 +6,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{FAILURE, Form, FormArgs, because, console};
+use crate::adapters::models::manifest::{ChatEngine, EmbeddingEngine};
 use crate::adapters::models::verify;
-use crate::adapters::store::Standing;
+use crate::adapters::store::{Standing, Trouble};
 use crate::domain::figures::count;
 use crate::ports::Library as _;
 use crate::settings::Settings;
@@ -30,28 +31,11 @@ struct Finding {
 
 impl Doctor {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let mut findings = vec![
-            Finding {
-                what: "processor",
-                said: processor(),
-            },
-            Finding {
-                what: "settings",
-                said: settings_hold(&settings),
-            },
-            Finding {
-                what: "models",
-                said: models(&settings).await,
-            },
-            Finding {
-                what: "disk",
-                said: disk(&settings),
-            },
-            Finding {
-                what: "library",
-                said: library(&settings).await,
-            },
-        ];
+        #[cfg_attr(
+            not(feature = "discord"),
+            expect(unused_mut, reason = "only messengers add to them")
+        )]
+        let mut findings = machine(&settings).await;
         #[cfg(feature = "discord")]
         findings.extend(discord(&settings).await);
         let sick = findings.iter().any(|finding| finding.said.is_err());
@@ -68,6 +52,17 @@ impl Doctor {
             ExitCode::SUCCESS
         })
     }
+}
+
+async fn machine(settings: &Settings) -> Vec<Finding> {
+    let found = |what, said| Finding { what, said };
+    vec![
+        found("processor", processor()),
+        found("settings", settings_hold(settings)),
+        found("models", models(settings).await),
+        found("disk", disk(settings)),
+        found("library", library(settings).await),
+    ]
 }
 
 fn object(finding: &Finding) -> Value {
@@ -108,10 +103,22 @@ async fn models(settings: &Settings) -> Result<String, String> {
         .map_err(|e| e.to_string())?
         .map_err(|e| because(&e.into()))?;
     let manifest = verified.manifest();
-    Ok(format!(
-        "{} and {}, every byte as pulled",
-        manifest.chat.name, manifest.embedding.name
-    ))
+    let (chat, embedding) = (&manifest.chat, &manifest.embedding);
+    let elsewhere = [
+        matches!(chat.engine, ChatEngine::Endpoint(_)).then_some(&chat.name),
+        matches!(embedding.engine, EmbeddingEngine::Endpoint(_)).then_some(&embedding.name),
+    ];
+    let elsewhere: Vec<_> = elsewhere
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let names = format!("{} and {}", chat.name, embedding.name);
+    Ok(match elsewhere.as_slice() {
+        [] => format!("{names}, every byte as pulled"),
+        [one] => format!("{names}; {one} is at an endpoint, and nobody can check it from here"),
+        _ => format!("{names}; both are at endpoints, and nobody can check them from here"),
+    })
 }
 
 /// Below this, saseo will soon refuse to write.
@@ -142,9 +149,17 @@ async fn library(settings: &Settings) -> Result<String, String> {
     if !settings.folders.data.exists() {
         return Ok("none yet; `saseo library add PATH` makes it".to_owned());
     }
-    let shelves = wiring::shelves(settings)
-        .await
-        .map_err(|error| because(&error))?;
+    let shelves = match wiring::shelves(settings).await {
+        Ok(shelves) => shelves,
+        Err(error) => {
+            return match error.downcast_ref() {
+                Some(Trouble::InUse { holder, .. }) => Ok(format!(
+                    "in use by process {holder}; while that is `saseo serve`, ask it with `/library status`"
+                )),
+                _ => Err(because(&error)),
+            };
+        },
+    };
     let sizes = shelves
         .library
         .sizes()
