@@ -24,5 +24,7 @@ mod models;
 mod parse;
 mod program;
 mod reception;
+#[cfg(feature = "discord")]
+mod serve;
 mod store;
 mod tidy;

@@ -9,8 +9,8 @@ use super::console;
 use crate::settings::{Settings, environment};
 use crate::wiring::serve::{Ended, serve};
 
-/// A messenger does not let us in, and will not before a person has looked: whoever supervises
-/// us should not start us again. The number is that of `EX_CONFIG`.
+/// A messenger does not let us in or none is set up, and that stays so until a person has
+/// looked: whoever supervises us should not start us again. The number is that of `EX_CONFIG`.
 const REFUSED: u8 = 78;
 
 #[derive(Debug, Args)]

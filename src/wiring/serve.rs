@@ -24,7 +24,7 @@ use crate::settings::{Environment, Settings};
 pub enum Ended {
     /// As it was asked to.
     Stopped,
-    /// A messenger does not let us in: why, and what to do.
+    /// A messenger does not let us in, or none is set up: why, and what to do.
     Refused(String),
 }
 
@@ -41,7 +41,10 @@ pub async fn serve(
 ) -> anyhow::Result<Ended> {
     let state = state(settings).await?;
     let inbox: Arc<dyn Inbox> = Arc::new(state.inbox.clone());
-    let lines = Lines::named(settings, environment, &inbox, clock())?;
+    let lines = match Lines::named(settings, environment, &inbox, clock()) {
+        Ok(lines) => lines,
+        Err(error) => return Ok(Ended::Refused(format!("{error:#}"))),
+    };
     let (opened, counter) = watch::channel(None);
     let reception =
         Reception::open(inbox, lines.messengers(), counter, clock(), rules(settings));
@@ -69,6 +72,10 @@ pub async fn serve(
             timeout(TO_END, work).await.map_or(Ok(()), |done| done.map(drop))
         },
     };
+    ended(done)
+}
+
+fn ended(done: anyhow::Result<()>) -> anyhow::Result<Ended> {
     let Err(error) = done else {
         return Ok(Ended::Stopped);
     };
