@@ -418,7 +418,7 @@ async fn a_note_is_added_after_a_yes_and_answers_from_then_on() {
     let mut stranger = event("3", "z", yes.clone());
     stranger.person.roles.clear();
     for (event, said) in [
-        (stranger, "for the people whom the server has named"),
+        (stranger, "for those who manage the server"),
         (event("4", "a", yes.clone()), "Added: Doors"),
         (event("5", "a", yes), "settled before"),
         (

@@ -58,7 +58,7 @@ impl Notice<'_> {
             Self::Failed(id) => format!("Something failed on my side, and there is no answer. Whoever runs me can look it up as `{id}`."),
             Self::Hint => "Ask me something: mention me together with a question, or use `/ask`.".into(),
             Self::Unaskable(why) => format!("I cannot take that as a question: {why}."),
-            Self::NotACurator => "Adding and removing is for the people whom the server has named for it.".into(),
+            Self::NotACurator => "Adding and removing is for those who manage the server, or have a role that was named for it; and it is done in the server, not in direct messages.".into(),
             Self::Thanks => "Thank you, I have noted it.".into(),
             Self::NoReceipt => "The receipt of that answer is no longer kept.".into(),
             Self::Settled => "That was settled before.".into(),
@@ -92,7 +92,7 @@ impl Notice<'_> {
             Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요.".into(),
             Self::Unaskable(why) => format!("질문으로 받을 수 없습니다: {why}."),
             Self::NotACurator => {
-                "문서를 추가하고 빼는 일은 서버가 정한 사람만 할 수 있습니다.".into()
+                "문서를 추가하고 빼는 일은 서버를 관리하는 사람과 지정된 역할을 가진 사람만 할 수 있습니다. 다이렉트 메시지가 아니라 서버에서 해 주세요.".into()
             },
             Self::Thanks => "고맙습니다. 기록해 두었습니다.".into(),
             Self::NoReceipt => "그 답변의 영수증은 더 이상 보관되어 있지 않습니다.".into(),

@@ -192,10 +192,11 @@ fn verdicts(language: Language, receipt: &str) -> Vec<Button> {
 pub fn receipt(receipt: &Receipt) -> Page {
     let language = render::language(&receipt.outcome);
     let words = render::words(language);
-    let mut blocks = vec![Block::Paragraph(vec![Run::Strong(
-        words.sources.to_owned(),
-    )])];
+    let mut blocks = Vec::new();
     if let Outcome::Answered(answer) = &receipt.outcome {
+        blocks.push(Block::Paragraph(vec![Run::Strong(
+            words.sources.to_owned(),
+        )]));
         for (number, citation) in (1..).zip(&answer.citations) {
             let mut runs = vec![Run::Text(format!("[{number}] "))];
             runs.extend(source(citation, language));
@@ -203,7 +204,9 @@ pub fn receipt(receipt: &Receipt) -> Page {
             blocks.push(Block::text(format!("“{}”", citation.quote)));
         }
     }
-    blocks.push(Block::Small(vec![Run::Text(words.found.to_owned())]));
+    if !receipt.passages.is_empty() {
+        blocks.push(Block::Small(vec![Run::Text(words.found.to_owned())]));
+    }
     for passage in &receipt.passages {
         let place = [
             std::slice::from_ref(&passage.uri),

@@ -141,7 +141,9 @@ async fn a_file_that_is_handed_in_answers_once_it_was_added() {
     let shown = mina.wait_for(&general, with("Shall I add this")).await;
     assert!(shown.text.contains("doors"), "{}", shown.text);
     joon.presses(&shown, "Add");
-    let refused = joon.wait_for(&general, with("for the people whom")).await;
+    let refused = joon
+        .wait_for(&general, with("for those who manage the server"))
+        .await;
     assert!(refused.private);
     bot.settled().await;
 
@@ -201,6 +203,29 @@ async fn buttons_show_the_receipt_and_take_a_vote() {
     joon.wait_for(&general, with("Thank you")).await;
     bot.settled().await;
     assert_eq!(mina.sees(&general).len(), 2);
+}
+
+#[tokio::test]
+async fn where_nothing_was_found_the_receipt_names_no_sources() {
+    let discord = Discord::start().await;
+    let guild = discord.guild("team");
+    let general = guild.channel("general");
+    let mina = guild.member("Mina", &[]);
+    let bot = Bot::start(&discord, Town::with(Script::saying(ANSWER))).await;
+    mina.mentions_bot(&general, QUESTION);
+    let declined = mina.wait_for(&general, with("receipt")).await;
+    assert!(
+        declined.text.contains("no answer to this"),
+        "{}",
+        declined.text
+    );
+    bot.settled().await;
+
+    mina.presses(&declined, "Sources");
+    let private = |seen: &[Seen]| seen.iter().find(|one| one.private).cloned();
+    let receipt = mina.wait_for(&general, private).await.text;
+    assert!(receipt.starts_with("-# library r0"), "{receipt}");
+    bot.settled().await;
 }
 
 #[tokio::test]
