@@ -1,8 +1,8 @@
 //! A Discord on this machine to try a bot in, without a token of anybody's.
 //!
-//! `cargo run --no-default-features --example fake_discord -- 8765` opens a server with two
-//! channels. What is typed here is said there; what the bot answers appears here, edits too.
-//! The tests run against the same fake.
+//! `cargo run --no-default-features --example fake_discord` opens a server with two channels, at
+//! port 8765 or the one that is named. What is typed here is said there; what the bot answers
+//! appears here, edits too. The tests run against the same fake.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,14 +31,17 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const PORT: u16 = 8_765;
 
+/// Who may do this may add and remove documents.
+const MANAGE_GUILD: u64 = 1 << 5;
+
 const HELP: &str = "\
   words               said in the channel; @saseo calls the bot, @Noah a colleague
   /ask question: why  runs a command; a file is given as file:@rules.md
   !commands           which commands the bot has
-  !reply words        replies to the bot's last message
+  !reply words        replies to the bot's last message here
   !attach FILE words  says it with a file
   !press N            presses the button with that number
-  !menu NAME          runs a command of the menu of the last message
+  !menu NAME          runs a command of the menu of the last message; !commands names them
   !fill key=text; …   fills in the form that was opened
   !channel NAME       goes to another channel
   !thread             goes into the thread of the last message that has one
@@ -54,11 +57,14 @@ async fn main() {
     let general = guild.channel("general");
     guild.channel("help");
     guild.member("Noah", &[]);
-    let mina = guild.member("Mina", &[]);
-    println!("API      {}", town.api());
-    println!("token    {}", town.token());
-    println!("guild    {} with #general and #help", guild.id);
-    println!("You are Mina in #general. !help says what can be typed here.");
+    let keeper = guild.role("keeper", MANAGE_GUILD);
+    let mina = guild.member("Mina", &[keeper]);
+    println!("In another terminal:");
+    println!("  export SASEO__DISCORD__API_URL={}", town.api());
+    println!("  export SASEO_DISCORD_TOKEN={}", town.token());
+    println!("  saseo serve");
+    println!("You are Mina, who manages the server Library, in #general; there is #help too.");
+    println!("!help says what can be typed here.");
     let mut desk = Desk {
         town,
         guild,
@@ -67,6 +73,7 @@ async fn main() {
         shown: BTreeMap::new(),
         buttons: Vec::new(),
         last: None,
+        here: false,
     };
     desk.sits().await;
 }
@@ -82,6 +89,8 @@ struct Desk {
     /// The buttons that were printed: message and custom id.
     buttons: Vec<(u64, String)>,
     last: Option<Run>,
+    /// Whether the bot is connected.
+    here: bool,
 }
 
 impl Desk {
@@ -130,7 +139,7 @@ impl Desk {
             "help" => println!("{HELP}"),
             "commands" => self.lists(),
             "reply" => {
-                let said = self.latest(|seen| seen.by == "saseo")?;
+                let said = self.latest(|seen| seen.by == "saseo" && !seen.private)?;
                 self.mina.replies_to(&said, rest);
             },
             "attach" => self.attaches(rest)?,
@@ -378,6 +387,15 @@ impl Desk {
             }
         }
         self.opens();
+        let here = {
+            let world = self.town.world();
+            let mut sessions = world.gateway.sessions.iter();
+            sessions.any(|session| session.link.is_some())
+        };
+        if here != self.here {
+            self.here = here;
+            println!("— saseo {}", if here { "is here" } else { "has gone" });
+        }
     }
 
     fn prints_one(&mut self, channel: &str, seen: &Seen) {
