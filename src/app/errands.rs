@@ -387,14 +387,7 @@ impl Errand<'_> {
         let acquirer = &self.counter.acquirer;
         match material {
             Material::Page { url } => acquirer.page(url, collection).await,
-            Material::Text { text, link } => {
-                let handed = Handed {
-                    name: "",
-                    content_type: Some("text/markdown"),
-                    bytes: text.as_bytes(),
-                };
-                acquirer.file(handed, link, collection).await
-            },
+            Material::Text { text, link } => self.said(text, link, collection).await,
             Material::File {
                 name,
                 content_type,
@@ -420,6 +413,40 @@ impl Errand<'_> {
             },
         }
     }
+
+    /// A text that was typed or said at `link`.
+    async fn said(
+        &self,
+        text: &str,
+        link: &str,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired> {
+        let handed = Handed {
+            name: "",
+            content_type: Some("text/markdown"),
+            bytes: text.as_bytes(),
+        };
+        let acquirer = &self.counter.acquirer;
+        let mut document = acquirer.file(handed, link, collection).await?;
+        // It has no title of its own, and a link tells nobody what it is about.
+        if document.title == link {
+            document.title = opening(text);
+        }
+        Ok(document)
+    }
+}
+
+/// The first words of `text`, by which it can be told from others.
+fn opening(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    if line.chars().count() <= LONGEST {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(LONGEST).collect();
+    let whole = cut.rsplit_once(' ').map_or(&*cut, |(whole, _)| whole);
+    format!("{whole}…")
 }
 
 /// Without where that other came from: a path on the server is not for a channel.
@@ -489,5 +516,28 @@ fn name(material: &Material) -> &str {
         Material::Page { url } => url,
         Material::Text { link, .. } => link,
         Material::File { name, .. } => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opening;
+
+    #[test]
+    fn a_text_is_called_by_its_first_words() {
+        for (text, title) in [
+            (
+                "\n  The canteen opens at noon.\nBring cash.",
+                "The canteen opens at noon.",
+            ),
+            (
+                "On the first Monday of each month the whole archive is closed for cleaning.",
+                "On the first Monday of each month the whole archive is…",
+            ),
+            (&"가".repeat(61), &format!("{}…", "가".repeat(60))),
+            ("", ""),
+        ] {
+            assert_eq!(opening(text), title);
+        }
     }
 }

@@ -164,7 +164,11 @@ impl Acquirer for Texts {
                 collection: collection.clone(),
                 uri: uri.to_owned(),
             },
-            title: file.name.to_owned(),
+            title: if file.name.is_empty() {
+                uri.to_owned()
+            } else {
+                file.name.to_owned()
+            },
             language: Language::of(&text),
             modified: None,
             carried: None,

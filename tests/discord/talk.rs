@@ -159,6 +159,33 @@ async fn a_file_that_is_handed_in_answers_once_it_was_added() {
 }
 
 #[tokio::test]
+async fn what_somebody_said_is_added_under_its_first_words() {
+    let discord = Discord::start().await;
+    let guild = discord.guild("team");
+    let general = guild.channel("general");
+    let librarian = guild.role("librarian", 0);
+    let (mina, joon) = (
+        guild.member("Mina", &[librarian]),
+        guild.member("Joon", &[]),
+    );
+    let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
+    joon.says(&general, "The canteen opens at noon.");
+    let said = mina.sees(&general).pop().unwrap();
+
+    mina.runs_on(&said, "Add to library");
+    let shown = mina.wait_for(&general, with("Shall I add this")).await;
+    assert!(
+        shown.text.contains("\nThe canteen opens at noon. · 1 KiB"),
+        "{}",
+        shown.text
+    );
+    mina.presses(&shown, "Add");
+    mina.wait_for(&general, with("Added: The canteen opens at noon. ·"))
+        .await;
+    bot.settled().await;
+}
+
+#[tokio::test]
 async fn the_library_is_shown_to_whom_asks_alone() {
     let discord = Discord::start().await;
     let guild = discord.guild("team");
