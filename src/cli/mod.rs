@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
@@ -261,17 +262,61 @@ fn because(error: &anyhow::Error) -> String {
 
 /// Warnings of ours are for people; of the engine's talk only what went wrong.
 fn listen_in(verbose: u8, environment: &Environment) {
-    let default = match verbose {
-        0 => "error,saseo=warn",
-        1 => "warn,saseo=info",
-        _ => "info,saseo=debug",
-    };
-    let filter = environment.get("SASEO_LOG").map_or(default, String::as_str);
     let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_env_filter(EnvFilter::new(heard(verbose, environment)))
         .with_writer(std::io::stderr)
         .with_ansi(console::watched())
         .without_time()
         .finish();
     drop(tracing::subscriber::set_global_default(subscriber));
+}
+
+/// What of the log is heard. The messengers' clients log whole messages where something
+/// surprises them, so of those only errors are heard, whatever is asked for.
+fn heard(verbose: u8, environment: &Environment) -> String {
+    const DISCREET: &str = "serenity=error,tungstenite=error,tokio_tungstenite=error";
+    let default = match verbose {
+        0 => "error,saseo=warn",
+        1 => "warn,saseo=info",
+        _ => "info,saseo=debug",
+    };
+    let wanted = environment.get("SASEO_LOG").map_or(default, String::as_str);
+    // The last word on a target holds, and one on a part of it would be more than the last.
+    let wanted = wanted.split(',').map(str::trim).filter(|directive| {
+        let clients = ["serenity", "tungstenite", "tokio_tungstenite"];
+        !clients.iter().any(|client| directive.contains(client))
+    });
+    wanted.chain([DISCREET]).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::EnvFilter;
+
+    use super::heard;
+    use crate::settings::Environment;
+
+    #[track_caller]
+    fn check(verbose: u8, wanted: Option<&str>, expected: &str) {
+        let wanted = wanted.map(|wanted| ("SASEO_LOG".to_owned(), wanted.to_owned()));
+        let environment: Environment = wanted.into_iter().collect();
+        let heard = heard(verbose, &environment);
+        let discreet = ",serenity=error,tungstenite=error,tokio_tungstenite=error";
+        assert_eq!(heard, format!("{expected}{discreet}"));
+        EnvFilter::try_new(heard).unwrap();
+    }
+
+    #[test]
+    fn what_people_wrote_is_not_heard_of_a_messengers_client_however_much_is_asked_for() {
+        check(0, None, "error,saseo=warn");
+        check(1, None, "warn,saseo=info");
+        check(2, None, "info,saseo=debug");
+        check(0, Some("trace"), "trace");
+        check(
+            0,
+            Some("info, serenity::gateway=trace, [span{x=\"1\"}]=debug"),
+            "info,[span{x=\"1\"}]=debug",
+        );
+        check(0, Some("tokio_tungstenite=trace,saseo=info"), "saseo=info");
+    }
 }
