@@ -8,7 +8,7 @@ SASEO := $(CARGO) run --release --locked --quiet --
 # Where the tests look for the starter models.
 export SASEO_TEST_MODELS ?= $(HOME)/.cache/saseo/models
 
-.PHONY: demo test test-core bench lint twin check-tools check-cuda
+.PHONY: demo test test-core storms bench lint twin check-tools check-cuda
 
 # Builds, pulls the starter models, opens saseo's own manual and answers five questions.
 demo: check-tools
@@ -26,6 +26,12 @@ test: check-tools
 # What needs no engine and no model: the inner loop.
 test-core:
 	$(CARGO) test --no-default-features --locked
+
+# The Discord side against all that a Discord on loopback can do to it, in full: about half an
+# hour. It prints what it counted, and the seed that does it again (SASEO_SEED).
+storms:
+	SASEO_STORMS=full $(CARGO) test --no-default-features --features discord --locked \
+		discord:: -- --nocapture --test-threads=2
 
 # Measures and prints a table; put nothing else on the machine meanwhile.
 bench: check-tools

@@ -230,10 +230,13 @@ pub enum Pace {
 /// Why something was not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum Unsent {
-    /// The platform does not allow it, and will not: a permission is missing, the channel or
-    /// the post is gone.
+    /// The platform does not allow it, and will not: a permission is missing, the channel is
+    /// gone.
     #[error("the platform refused it: {0}")]
     Refused(String),
+    /// Somebody took the post away; another can be made.
+    #[error("the post is gone")]
+    Gone,
     /// The platform could not be reached, or was busy, for as long as we waited.
     #[error("the platform could not be reached in time")]
     Unreachable(#[source] Cause),

@@ -499,6 +499,7 @@ fn handle(card: &Card) -> String {
 fn undelivered(error: &Unsent) -> String {
     match error {
         Unsent::Refused(why) => format!("it could not be fetched: {why}"),
+        Unsent::Gone => "it is no longer kept".to_owned(),
         Unsent::Unreachable(_) | Unsent::Paced => {
             "it could not be fetched in time; please try again".to_owned()
         },

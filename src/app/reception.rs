@@ -5,7 +5,8 @@
 //! is quickly done does not wait behind them. A reply is one post that is edited until it is
 //! final; only then the event is closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::answer::{Asked, answer};
 use super::errands::{self, Counter, Done, Errand, Stands};
 use super::replay;
-use crate::domain::event::{Event, Platform, Press, Wish};
+use crate::domain::event::{Event, EventKey, Platform, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::Page;
@@ -84,6 +85,8 @@ pub struct Reception {
     tasks: Mutex<JoinSet<()>>,
     deliveries: Arc<Semaphore>,
     additions: Semaphore,
+    /// Events that the inbox may have kept although it failed.
+    doubtful: Mutex<BTreeSet<EventKey>>,
     closing: watch::Sender<bool>,
 }
 
@@ -106,7 +109,9 @@ struct Job {
     event: Event,
     came: Instant,
     /// The posts of its reply so far, in order. Held while one is being made.
-    posts: tokio::sync::Mutex<Vec<String>>,
+    posts: Arc<tokio::sync::Mutex<Vec<String>>>,
+    /// Whether the platform lets nobody reply.
+    refused: AtomicBool,
     /// Whether somebody wants it stopped.
     stop: watch::Sender<bool>,
 }
@@ -116,7 +121,8 @@ impl Job {
         Arc::new(Self {
             event,
             came: Instant::now(),
-            posts: tokio::sync::Mutex::new(posts),
+            posts: Arc::new(tokio::sync::Mutex::new(posts)),
+            refused: AtomicBool::new(false),
             stop: watch::Sender::new(false),
         })
     }
@@ -135,7 +141,17 @@ impl Job {
 #[async_trait]
 impl Intake for Arc<Reception> {
     async fn hand_over(&self, event: Event) -> Result<Accepted, Unrecorded> {
-        let accepted = self.inbox.accept(&event).await?;
+        let kept = self.inbox.accept(&event).await;
+        let doubtful = match &kept {
+            Err(_) => held(&self.doubtful).insert(event.key.clone()),
+            Ok(_) => held(&self.doubtful).remove(&event.key),
+        };
+        // Where it is known only from a try that failed, nobody sees to it yet.
+        let accepted = if doubtful && kept.is_ok() {
+            Accepted::New
+        } else {
+            kept?
+        };
         if accepted == Accepted::New && !*self.closing.borrow() {
             self.enter(Job::new(event, Vec::new()));
         }
@@ -184,6 +200,7 @@ impl Reception {
             deliveries: Arc::new(Semaphore::new(DELIVERIES)),
             // One at a time: it embeds, and that takes the whole machine.
             additions: Semaphore::new(1),
+            doubtful: Mutex::default(),
             closing: watch::Sender::new(false),
         });
         for (event, posts) in left {
@@ -305,8 +322,20 @@ impl Reception {
         posts: &mut Vec<String>,
         page: &Page,
     ) -> Result<(), Undelivered> {
-        let messenger = self.messenger(job)?;
-        posts.push(messenger.post(&job.event, 0, page).await?);
+        if job.refused.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        match self.messenger(job)?.post(&job.event, 0, page).await {
+            Ok(post) => posts.push(post),
+            Err(unsent) => {
+                if matches!(unsent, Unsent::Refused(_)) {
+                    // Nobody would read it: to ask again and again helps nobody either.
+                    job.refused.store(true, Ordering::SeqCst);
+                    job.stop.send_replace(true);
+                }
+                return Err(unsent.into());
+            },
+        }
         self.inbox.posted(&job.event.key, posts).await?;
         Ok(())
     }
@@ -318,11 +347,31 @@ impl Reception {
             .ok_or(Undelivered::Absent(platform))
     }
 
-    /// Shows how an answer comes along; what cannot be shown now is shown the next time.
-    async fn show(&self, job: &Job, page: &Page) -> Result<(), Undelivered> {
-        let mut posts = job.posts.lock().await;
+    /// Shows how an answer comes along, unless something is still on its way. It is not waited
+    /// for, and goes on when nobody wants it any more: what is given up half-way may stand
+    /// there unknown, or come after the final form.
+    fn show(self: &Arc<Self>, job: &Arc<Job>, page: Page) -> Shown {
+        let Ok(mut posts) = Arc::clone(&job.posts).try_lock_owned() else {
+            return Shown::NotYet;
+        };
+        let (ours, job) = (Arc::clone(self), Arc::clone(job));
+        self.own(async move {
+            if let Err(error) = ours.put(&job, &mut posts, &page).await {
+                let error: Cause = error.into();
+                tracing::debug!(event = %job.event.key, error = &*error, "not shown for now");
+            }
+        });
+        Shown::Soon
+    }
+
+    async fn put(
+        &self,
+        job: &Job,
+        posts: &mut Vec<String>,
+        page: &Page,
+    ) -> Result<(), Undelivered> {
         let Some(first) = posts.first() else {
-            return self.first_post(job, &mut posts, page).await;
+            return self.first_post(job, posts, page).await;
         };
         let messenger = self.messenger(job)?;
         Ok(messenger.edit(&job.event, first, page, Pace::May).await?)
@@ -330,13 +379,13 @@ impl Reception {
 
     /// Shows the final form, however long that takes, and closes the event.
     async fn deliver(&self, job: &Job, page: Page, closing: Closing) {
+        let refused = || self.shut(job, Closing::failed("refused by the platform"));
         loop {
             match self.settle(job, page.clone(), closing.place).await {
                 Ok(()) => break,
                 Err(Undelivered::Unsent(Unsent::Refused(why))) => {
                     tracing::warn!(event = %job.event.key, why, "an answer could not be shown");
-                    let refused = Closing::failed("refused by the platform");
-                    return self.shut(job, refused).await;
+                    return refused().await;
                 },
                 Err(error) => {
                     let error: Cause = error.into();
@@ -354,14 +403,26 @@ impl Reception {
             return Ok(messenger.aside(&job.event, &page).await?);
         }
         let mut posts = job.posts.lock().await;
+        if job.refused.load(Ordering::SeqCst) {
+            return Err(Unsent::Refused("it may not reply there".to_owned()).into());
+        }
         let parts = messenger.parts(page);
         for (number, part) in parts.iter().enumerate() {
             if let Some(post) = posts.get(number) {
-                messenger.edit(&job.event, post, part, Pace::Must).await?;
-            } else {
-                posts.push(messenger.post(&job.event, number, part).await?);
-                self.inbox.posted(&job.event.key, &posts).await?;
+                match messenger.edit(&job.event, post, part, Pace::Must).await {
+                    Err(Unsent::Gone) => {},
+                    done => {
+                        done?;
+                        continue;
+                    },
+                }
             }
+            let post = messenger.post(&job.event, number, part).await?;
+            match posts.get_mut(number) {
+                Some(gone) => *gone = post,
+                None => posts.push(post),
+            }
+            self.inbox.posted(&job.event.key, &posts).await?;
         }
         // An earlier run may have made more.
         for post in posts.iter().skip(parts.len()) {
@@ -543,7 +604,7 @@ impl Reception {
     }
 
     /// Answers one question; what it says in the end, and how the event is closed with it.
-    async fn attend(&self, job: &Job) -> (Page, Closing) {
+    async fn attend(self: &Arc<Self>, job: &Arc<Job>) -> (Page, Closing) {
         if job.came.elapsed() > self.rules.longest_wait {
             return (
                 job.say(&Notice::TooLate),
@@ -571,7 +632,7 @@ impl Reception {
         }
     }
 
-    async fn answer(&self, job: &Job) -> Result<(Page, String), Cause> {
+    async fn answer(self: &Arc<Self>, job: &Arc<Job>) -> Result<(Page, String), Cause> {
         let counter = self.counter().await.ok_or("the library was closed")?;
         let Wish::Ask { question } = &job.event.wish else {
             return Err("not a question".into());
@@ -616,15 +677,18 @@ impl Reception {
 
     /// Edits the post as the answer grows, until it `ended`.
     async fn display(
-        &self,
-        job: &Job,
+        self: &Arc<Self>,
+        job: &Arc<Job>,
         mut showing: watch::Receiver<Board>,
         mut ended: watch::Receiver<bool>,
     ) {
         let (language, short) = (job.event.speaks(), job.event.key.short());
-        if let Ok(messenger) = self.messenger(job) {
-            messenger.typing(&job.event).await;
-        }
+        let (ours, typing) = (Arc::clone(self), Arc::clone(job));
+        self.own(async move {
+            if let Ok(messenger) = ours.messenger(&typing) {
+                messenger.typing(&typing.event).await;
+            }
+        });
         loop {
             tokio::select! {
                 biased;
@@ -632,9 +696,8 @@ impl Reception {
                 changed = showing.changed() => if changed.is_err() { return },
             }
             let page = showing.borrow_and_update().page(language, &short);
-            if let Err(error) = self.show(job, &page).await {
-                let error: Cause = error.into();
-                tracing::debug!(event = short, error = &*error, "not shown for now");
+            if self.show(job, page) == Shown::NotYet {
+                showing.mark_changed();
             }
             tokio::select! {
                 _ = ended.wait_for(|ended| *ended) => return,
@@ -658,6 +721,13 @@ impl Reception {
             }
         }
     }
+}
+
+/// Whether something will be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Soon,
+    NotYet,
 }
 
 /// How an event is closed.

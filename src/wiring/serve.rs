@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{acquire, clock, desk_within, policy, state};
-use crate::adapters::discord::{Deaf, Discord, DiscordSettings};
+use crate::adapters::discord::{Deaf, Discord, DiscordSettings, Pulse};
 use crate::adapters::parse::ParseChild;
 use crate::adapters::sources::Fetcher;
 use crate::adapters::store::State;
@@ -137,6 +137,7 @@ pub fn discord(settings: &Settings, environment: &Environment) -> Option<Discord
         api: settings.discord.api_url.clone(),
         token: token.to_owned().into(),
         answer_in_threads: settings.discord.answer_in_threads,
+        pulse: Pulse::default(),
     })
 }
 

@@ -1,18 +1,20 @@
 //! saseo's reception and its line to Discord, in this process.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use saseo::adapters::clock::SystemClock;
-use saseo::adapters::discord::{Deaf, Discord as Line, DiscordSettings};
+use saseo::adapters::discord::{Deaf, Discord as Line, DiscordSettings, Pulse};
+use saseo::adapters::store::Mailbox;
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
 use saseo::domain::document::{CollectionName, Document, Shelfmark};
-use saseo::domain::event::{Curators, Platform};
+use saseo::domain::event::{Curators, Event, EventKey, Platform};
 use saseo::domain::language::Language;
-use saseo::ports::{Acquirer, Handed, Inbox, Unacquired};
+use saseo::ports::{Accepted, Acquirer, Closed, Handed, Inbox, Unacquired, Unrecorded};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -22,6 +24,7 @@ use crate::support::town::Town;
 /// The bot; it ends when dropped, as if it were killed.
 pub(super) struct Bot {
     pub(super) town: Town,
+    pub(super) disk: Arc<Disk>,
     reception: Arc<Reception>,
     open: watch::Sender<Option<Counter>>,
     close: watch::Sender<bool>,
@@ -34,6 +37,7 @@ pub(super) struct Bot {
 pub(super) struct Manner {
     pub(super) rules: ReceptionRules,
     pub(super) threads: bool,
+    pub(super) pulse: Pulse,
 }
 
 impl Default for Manner {
@@ -44,6 +48,7 @@ impl Default for Manner {
                 ..ReceptionRules::default()
             },
             threads: false,
+            pulse: Pulse::default(),
         }
     }
 }
@@ -70,11 +75,16 @@ impl Bot {
     #[expect(clippy::disallowed_methods, reason = "the test holds the handles")]
     async fn began((api, token): (String, String), town: Town, manner: Manner) -> Self {
         let clock = Arc::new(SystemClock::start());
-        let inbox: Arc<dyn Inbox> = Arc::new(town.inbox.clone());
+        let disk = Arc::new(Disk {
+            inbox: town.inbox.clone(),
+            fails: Mutex::default(),
+        });
+        let inbox: Arc<dyn Inbox> = disk.clone();
         let settings = DiscordSettings {
             api,
             token: token.into(),
             answer_in_threads: manner.threads,
+            pulse: manner.pulse,
         };
         let line = Line::new(settings, Arc::clone(&inbox), clock.clone()).unwrap();
         let messengers: BTreeMap<_, _> = [(Platform::Discord, line.messenger())].into();
@@ -88,6 +98,7 @@ impl Bot {
             tokio::spawn(async move { line.listen(intake, closing, &|_: &str| {}).await });
         Self {
             town,
+            disk,
             reception,
             open,
             close,
@@ -110,7 +121,7 @@ impl Bot {
 
     /// Until every event has its answer.
     pub(super) async fn settled(&self) {
-        for _ in 0..3_000 {
+        for _ in 0..6_000 {
             if self.town.inbox.unfinished().await.unwrap().is_empty() {
                 return;
             }
@@ -122,7 +133,7 @@ impl Bot {
 
     /// How the line ended.
     pub(super) async fn ends(mut self) -> Result<(), Deaf> {
-        let ended = tokio::time::timeout(Duration::from_secs(30), &mut self.listening).await;
+        let ended = tokio::time::timeout(Duration::from_secs(120), &mut self.listening).await;
         ended.unwrap().unwrap()
     }
 
@@ -139,6 +150,81 @@ impl Drop for Bot {
     fn drop(&mut self) {
         self.working.abort();
         self.listening.abort();
+    }
+}
+
+/// Where the inbox lies; it may fail.
+pub(super) struct Disk {
+    inbox: Mailbox,
+    fails: Mutex<VecDeque<Failure>>,
+}
+
+/// How the keeping of an event fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// Nothing is kept.
+    Whole,
+    /// It is kept, and nobody is told so.
+    Half,
+}
+
+impl Disk {
+    pub(super) fn fails(&self, next: &[Failure]) {
+        self.fails.lock().unwrap().extend(next);
+    }
+}
+
+#[async_trait]
+impl Inbox for Disk {
+    async fn accept(&self, event: &Event) -> Result<Accepted, Unrecorded> {
+        let fails = self.fails.lock().unwrap().pop_front();
+        if fails != Some(Failure::Whole) {
+            let accepted = self.inbox.accept(event).await?;
+            if fails.is_none() {
+                return Ok(accepted);
+            }
+        }
+        Err(Unrecorded("the disk is full".into()))
+    }
+
+    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded> {
+        self.inbox.posted(key, posts).await
+    }
+
+    async fn close(&self, key: &EventKey, closed: &Closed) -> Result<(), Unrecorded> {
+        self.inbox.close(key, closed).await
+    }
+
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded> {
+        self.inbox.unfinished().await
+    }
+
+    async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded> {
+        self.inbox.shown(short).await
+    }
+
+    async fn settled(&self, key: &EventKey) -> Result<(), Unrecorded> {
+        self.inbox.settled(key).await
+    }
+
+    async fn conversation(
+        &self,
+        event: &Event,
+        most: usize,
+    ) -> Result<Vec<String>, Unrecorded> {
+        self.inbox.conversation(event, most).await
+    }
+
+    async fn forget(&self, before: DateTime<Utc>) -> Result<usize, Unrecorded> {
+        self.inbox.forget(before).await
+    }
+
+    async fn mark(&self, name: &str, value: &str) -> Result<(), Unrecorded> {
+        self.inbox.mark(name, value).await
+    }
+
+    async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded> {
+        self.inbox.marks(prefix).await
     }
 }
 

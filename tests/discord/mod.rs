@@ -3,4 +3,9 @@
 mod bot;
 #[cfg(feature = "mistralrs")]
 mod librarian;
+mod crowds;
+mod lost;
+mod posts;
+mod storms;
 mod talk;
+mod words;

@@ -8,9 +8,18 @@ use saseo::domain::document::Digest;
 use saseo::ports::{ChatModel, Ended, Message, ModelIdentity, Sampling, Unwritten, Written};
 use tokio::sync::mpsc;
 
+/// What it writes.
+enum Words {
+    These(String),
+    /// What it was asked.
+    Echo,
+    /// Nothing: it fails.
+    None,
+}
+
 /// Writes its script, word by word, and remembers what it was asked.
 pub(crate) struct Script {
-    text: Option<String>,
+    text: Words,
     /// Before each word.
     pace: Duration,
     asked: Mutex<Vec<Vec<Message>>>,
@@ -19,9 +28,17 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn saying(text: &str) -> Self {
         Self {
-            text: Some(text.to_owned()),
+            text: Words::These(text.to_owned()),
             pace: Duration::ZERO,
             asked: Mutex::default(),
+        }
+    }
+
+    /// A model that writes whatever it reads.
+    pub(crate) fn echoing() -> Self {
+        Self {
+            text: Words::Echo,
+            ..Self::broken()
         }
     }
 
@@ -33,7 +50,7 @@ impl Script {
     /// An engine that fails each time.
     pub(crate) fn broken() -> Self {
         Self {
-            text: None,
+            text: Words::None,
             pace: Duration::ZERO,
             asked: Mutex::default(),
         }
@@ -68,8 +85,10 @@ impl ChatModel for Script {
         pieces: mpsc::UnboundedSender<String>,
     ) -> Result<Written, Unwritten> {
         self.asked.lock().unwrap().push(prompt.to_vec());
-        let Some(text) = &self.text else {
-            return Err(Unwritten::Failed("the script has no text".into()));
+        let text = &match &self.text {
+            Words::These(text) => text.clone(),
+            Words::Echo => prompt.iter().map(|message| message.text.as_str()).collect(),
+            Words::None => return Err(Unwritten::Failed("the script has no text".into())),
         };
         for word in text.split_inclusive(' ') {
             pieces.send(word.to_owned()).ok();

@@ -20,7 +20,10 @@ use serenity::model::event::ResumedEvent;
 use serenity::model::gateway::Ready;
 use serenity::model::guild::{Guild, Role};
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, RoleId, UserId};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::limiter::Urgency;
 use super::messenger::Desk;
@@ -44,6 +47,8 @@ pub(super) struct Ears {
     /// What it was a tick ago, and two ticks ago. Handlers run side by side: when a session
     /// begins, its first messages may have been seen already.
     ticked: [AtomicU64; 2],
+    /// The oldest message that the disk refused to keep: not heard yet, whatever was seen since.
+    refused: AtomicU64,
     /// Reads of what was missed that are not done. Until it is none, what was seen does not
     /// count as heard.
     catching_up: AtomicUsize,
@@ -108,6 +113,7 @@ impl Ears {
             known: Mutex::default(),
             seen: AtomicU64::new(heard),
             ticked: [AtomicU64::new(heard), AtomicU64::new(heard)],
+            refused: AtomicU64::new(u64::MAX),
             catching_up: AtomicUsize::new(0),
             sessions: watch::Sender::new(0),
             reading: Semaphore::new(READING),
@@ -131,7 +137,9 @@ impl Ears {
         let earlier = last.swap(seen, Ordering::SeqCst);
         before.store(earlier, Ordering::SeqCst);
         if self.catching_up.load(Ordering::SeqCst) == 0 && earlier > 0 && seen != earlier {
-            noted(self.inbox.mark(HEARD, &earlier.to_string()).await);
+            let refused = self.refused.load(Ordering::SeqCst);
+            let heard = earlier.min(refused - 1);
+            noted(self.inbox.mark(HEARD, &heard.to_string()).await);
         }
     }
 
@@ -190,7 +198,9 @@ impl Ears {
                 let name = format!("{PRIVATE}{}", message.channel_id);
                 noted(self.inbox.mark(&name, "").await);
             }
-            self.keep(event).await;
+            if self.keep(event).await.is_none() {
+                self.refused.fetch_min(message.id.get(), Ordering::SeqCst);
+            }
         }
         self.seen.fetch_max(message.id.get(), Ordering::SeqCst);
     }
@@ -259,6 +269,7 @@ impl Ears {
     async fn catch_up(&self, channel_id: ChannelId, guild: Option<GuildId>, since: u64) {
         const PAGE: usize = 100;
         const MOST_PAGES: usize = 20;
+        const PAUSE: Duration = Duration::from_secs(5);
         let Ok(_turn) = self.reading.acquire().await else {
             return;
         };
@@ -270,6 +281,11 @@ impl Ears {
                 Ok(messages) => messages,
                 // A channel that we may not read has nothing for us.
                 Err(fault) if fault.is_missing_access() || fault.is_unknown() => return,
+                Err(fault) if fault.may_be_tried_again() => {
+                    tracing::warn!("what was said in a channel meanwhile waits: {fault}");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                },
                 Err(fault) => {
                     tracing::warn!("what was said in a channel meanwhile is lost: {fault}");
                     return;
@@ -305,7 +321,9 @@ impl Ears {
     /// first session nobody waits for an answer.
     fn begin(&self, ready: &Ready) {
         let [_, before] = &self.ticked;
-        let heard = before.load(Ordering::SeqCst);
+        // What the disk refused is read again; it is put down anew if it is refused again.
+        let refused = self.refused.swap(u64::MAX, Ordering::SeqCst);
+        let heard = before.load(Ordering::SeqCst).min(refused - 1);
         let mut known = self.known();
         known.us = Some((ready.user.id, ready.application.id));
         known.since = if heard > 0 {
@@ -380,11 +398,128 @@ fn facts(guild: &Guild) -> GuildFacts {
     }
 }
 
+/// What serenity tells. Its handlers only pass it on: they run on its thread, and that may end
+/// at any moment.
+pub(super) enum Told {
+    Ready(Box<Ready>),
+    Resumed,
+    Guild(Box<Guild>),
+    Role(Box<Role>),
+    Channel(Box<GuildChannel>),
+    Message(Box<Message>),
+    Interaction(Box<Interaction>),
+}
+
+/// Serenity's way to us.
+pub(super) struct Ear(pub(super) UnboundedSender<Told>);
+
+impl Ear {
+    fn tell(&self, told: Told) {
+        // When nobody listens any more, we are closing.
+        drop(self.0.send(told));
+    }
+}
+
 #[async_trait]
-impl EventHandler for Ears {
+impl EventHandler for Ear {
     async fn ready(&self, _: Context, ready: Ready) {
+        self.tell(Told::Ready(Box::new(ready)));
+    }
+
+    async fn resume(&self, _: Context, _: ResumedEvent) {
+        self.tell(Told::Resumed);
+    }
+
+    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+        self.tell(Told::Guild(Box::new(guild)));
+    }
+
+    async fn guild_role_create(&self, _: Context, new: Role) {
+        self.tell(Told::Role(Box::new(new)));
+    }
+
+    async fn guild_role_update(&self, _: Context, _: Option<Role>, new: Role) {
+        self.tell(Told::Role(Box::new(new)));
+    }
+
+    async fn channel_create(&self, _: Context, channel: GuildChannel) {
+        self.tell(Told::Channel(Box::new(channel)));
+    }
+
+    async fn thread_create(&self, _: Context, thread: GuildChannel) {
+        self.tell(Told::Channel(Box::new(thread)));
+    }
+
+    async fn message(&self, _: Context, message: Message) {
+        self.tell(Told::Message(Box::new(message)));
+    }
+
+    async fn interaction_create(&self, _: Context, interaction: Interaction) {
+        self.tell(Told::Interaction(Box::new(interaction)));
+    }
+}
+
+/// Who said something that is not kept yet: what they say next waits for it.
+#[derive(Default)]
+struct Turns(BTreeMap<UserId, oneshot::Receiver<()>>);
+
+impl Turns {
+    /// What to wait for before `told` is heard, and what to drop when it was.
+    fn take(&mut self, told: &Told) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
+        const MANY: usize = 1_024;
+        let Told::Message(message) = told else {
+            return None;
+        };
+        if self.0.len() >= MANY {
+            let heard =
+                |turn: &mut oneshot::Receiver<()>| turn.try_recv() == Err(TryRecvError::Closed);
+            self.0.retain(|_, turn| !heard(turn));
+        }
+        let (done, next) = oneshot::channel();
+        let before = self.0.insert(message.author.id, next);
+        Some((done, before.unwrap_or_else(|| oneshot::channel().1)))
+    }
+}
+
+impl Ears {
+    /// Attends to what serenity tells, side by side, until nobody can tell anything any more.
+    pub(super) async fn attend_to(self: &Arc<Self>, mut told: UnboundedReceiver<Told>) {
+        let (mut under_way, mut turns) = (JoinSet::new(), Turns::default());
+        while let Some(told) = told.recv().await {
+            while under_way.try_join_next().is_some() {}
+            let (ours, turn) = (Arc::clone(self), turns.take(&told));
+            under_way.spawn(async move {
+                let Some((done, before)) = turn else {
+                    return ours.take_in(told).await;
+                };
+                drop(before.await);
+                ours.take_in(told).await;
+                drop(done);
+            });
+        }
+    }
+
+    async fn take_in(&self, told: Told) {
+        match told {
+            Told::Ready(ready) => self.begins(&ready).await,
+            Told::Resumed => self.sessions.send_modify(|sessions| *sessions += 1),
+            Told::Guild(guild) => self.enters(&guild).await,
+            Told::Role(role) => self.learn_role(&role),
+            Told::Channel(channel) => self.learn_channel(&channel),
+            Told::Message(message) => {
+                self.begun().await;
+                self.hear(&message, message.guild_id).await;
+            },
+            Told::Interaction(interaction) => {
+                self.begun().await;
+                self.attend(&interaction).await;
+            },
+        }
+    }
+
+    async fn begins(&self, ready: &Ready) {
         self.catching_up.fetch_add(1, Ordering::SeqCst);
-        self.begin(&ready);
+        self.begin(ready);
         self.sessions.send_modify(|sessions| *sessions += 1);
         let private = self.inbox.marks(PRIVATE).await.unwrap_or_default();
         let channels = private.iter().filter_map(|(name, _)| {
@@ -394,41 +529,11 @@ impl EventHandler for Ears {
         self.catch_up_all(channels.collect(), self.since()).await;
     }
 
-    async fn resume(&self, _: Context, _: ResumedEvent) {
-        self.sessions.send_modify(|sessions| *sessions += 1);
-    }
-
-    async fn guild_create(&self, _: Context, guild: Guild, _: Option<bool>) {
+    async fn enters(&self, guild: &Guild) {
         self.catching_up.fetch_add(1, Ordering::SeqCst);
         self.begun().await;
         let since = self.since();
-        let newer = self.learn(&guild, since);
+        let newer = self.learn(guild, since);
         self.catch_up_all(newer, since).await;
-    }
-
-    async fn guild_role_create(&self, _: Context, new: Role) {
-        self.learn_role(&new);
-    }
-
-    async fn guild_role_update(&self, _: Context, _: Option<Role>, new: Role) {
-        self.learn_role(&new);
-    }
-
-    async fn channel_create(&self, _: Context, channel: GuildChannel) {
-        self.learn_channel(&channel);
-    }
-
-    async fn thread_create(&self, _: Context, thread: GuildChannel) {
-        self.learn_channel(&thread);
-    }
-
-    async fn message(&self, _: Context, message: Message) {
-        self.begun().await;
-        self.hear(&message, message.guild_id).await;
-    }
-
-    async fn interaction_create(&self, _: Context, interaction: Interaction) {
-        self.begun().await;
-        self.attend(&interaction).await;
     }
 }

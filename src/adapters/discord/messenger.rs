@@ -15,7 +15,7 @@ use super::dialect;
 use super::limiter::Urgency;
 use super::rest::{Call, Fault, Rest};
 use super::wire::{self, Address, Deferred};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, PlaceKind, Press};
 use crate::domain::notice::Notice;
 use crate::domain::page::{self, Page};
 use crate::ports::{Cause, Messenger, Pace, Unsent};
@@ -40,6 +40,33 @@ struct Seen {
     nonce: Option<Value>,
     #[serde(default)]
     message_reference: Option<Reference>,
+    #[serde(default)]
+    content: String,
+    #[serde(default)]
+    components: Value,
+}
+
+impl Seen {
+    fn replies_to(&self) -> Option<MessageId> {
+        self.message_reference.as_ref()?.message_id
+    }
+
+    /// Whether it reads like `body`, and the same buttons stand below it.
+    fn is_like(&self, body: &Value) -> bool {
+        let content = body.get("content").and_then(Value::as_str);
+        content.map(str::trim) == Some(self.content.trim())
+            && codes(body.get("components").unwrap_or(&Value::Null)) == codes(&self.components)
+    }
+}
+
+/// What the buttons in `rows` mean.
+fn codes(rows: &Value) -> Vec<&str> {
+    let rows = rows.as_array().into_iter().flatten();
+    let buttons = rows.filter_map(|row| row.get("components")?.as_array());
+    let codes = buttons
+        .flatten()
+        .filter_map(|button| button.get("custom_id")?.as_str());
+    codes.collect()
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,9 +96,29 @@ struct Post<'a> {
     channel: ChannelId,
     /// The message that it replies to, if that stands in the same channel.
     below: Option<MessageId>,
-    nonce: String,
+    /// What is older was not made for the event.
+    after: u64,
+    event: &'a Event,
     part: usize,
     page: &'a Page,
+}
+
+impl Post<'_> {
+    /// Whether `seen`, which replies to nothing, is this one: by its words, or as the
+    /// placeholder of its event.
+    fn is(&self, seen: &Seen) -> bool {
+        let stop = Press::Stop(self.event.key.short()).code();
+        seen.is_like(&self.body())
+            || (self.part == 0 && codes(&seen.components).contains(&stop.as_str()))
+    }
+
+    fn body(&self) -> Value {
+        wire::message(
+            self.page,
+            self.below,
+            &wire::nonce(&self.event.key, self.part),
+        )
+    }
 }
 
 /// An interaction, by what answers it.
@@ -200,7 +247,7 @@ impl Desk {
     }
 
     async fn send(&self, post: &Post<'_>) -> Result<Made, Fault> {
-        let body = wire::message(post.page, post.below, &post.nonce);
+        let body = post.body();
         let route = Route::ChannelMessages {
             channel_id: post.channel,
         };
@@ -209,55 +256,55 @@ impl Desk {
             .await
     }
 
-    /// Our post among the newest of its channel: by its nonce, else by what it replies to.
+    /// Our post among the first of its channel after the event. Discord does not tell the nonces
+    /// of what it has kept: it is known by what it replies to, else by what it says.
     async fn find(&self, post: &Post<'_>) -> Result<Option<MessageId>, Fault> {
-        const NEWEST: usize = 100;
+        const FIRST: usize = 100;
         let route = Route::ChannelMessages {
             channel_id: post.channel,
         };
-        let mut call = Call::get(route)
-            .param("limit", NEWEST)
-            .urgency(Urgency::Must);
-        if let Some(below) = post.below {
-            call = call.param("after", below);
-        }
-        let mut seen: Vec<Seen> = self.rest.call(call).await?;
+        let call = Call::get(route)
+            .param("limit", FIRST)
+            .param("after", post.after);
+        let mut seen: Vec<Seen> = self.rest.call(call.urgency(Urgency::Must)).await?;
         let me = self.me().await?;
         seen.retain(|message| message.author.id == me);
         seen.sort_by_key(|message| message.id);
-        let same_nonce = seen.iter().find(|message| {
-            message.nonce.as_ref().and_then(Value::as_str) == Some(post.nonce.as_str())
-        });
-        if let Some(found) = same_nonce {
-            return Ok(Some(found.id));
-        }
-        // Without a nonce in the history: our replies to a message are its parts, in order.
-        let replies = seen.iter().filter(|message| {
-            let to = message.message_reference.as_ref();
-            post.below.is_some() && to.and_then(|to| to.message_id) == post.below
-        });
-        Ok(replies.map(|message| message.id).nth(post.part))
+        let nonce = wire::nonce(&post.event.key, post.part);
+        let same_nonce = |message: &&Seen| {
+            message.nonce.as_ref().and_then(Value::as_str) == Some(nonce.as_str())
+        };
+        // Our replies to a message are its parts, in order.
+        let mut replies = seen
+            .iter()
+            .filter(|message| post.below.is_some() && message.replies_to() == post.below);
+        let found = seen
+            .iter()
+            .find(same_nonce)
+            .or_else(|| replies.nth(post.part));
+        let alone = || {
+            let mut others = seen.iter().filter(|message| message.replies_to().is_none());
+            others.find(|message| post.is(message))
+        };
+        Ok(found.or_else(alone).map(|message| message.id))
     }
 
-    /// The thread of an answer; it has the id of the message that it hangs on.
-    async fn thread(&self, channel: ChannelId, message: MessageId) -> Result<ChannelId, Fault> {
+    /// Opens the thread of an answer.
+    async fn thread(&self, channel: ChannelId, message: MessageId) -> Result<(), Fault> {
         let name = json!({ "name": "saseo", "auto_archive_duration": 1440 });
         let route = Route::ChannelMessageThreads {
             channel_id: channel,
             message_id: message,
         };
         let call = Call::post(route).body(bytes(&name)).urgency(Urgency::Must);
-        match self.rest.call::<Room>(call.harmless_twice()).await {
-            Ok(room) => Ok(room.id),
-            Err(fault) if fault.code() == Some(THREAD_EXISTS) => {
-                Ok(ChannelId::new(message.get()))
-            },
-            Err(fault) => Err(fault),
+        match self.rest.tell(call.harmless_twice()).await {
+            Err(fault) if fault.code() == Some(THREAD_EXISTS) => Ok(()),
+            done => done,
         }
     }
 
     /// Where the posts of an event stand.
-    async fn room(&self, event: &Event) -> Result<(ChannelId, Option<MessageId>), Fault> {
+    fn place(&self, event: &Event) -> Result<Place, Fault> {
         match Address::parse(&event.address) {
             Some(Address::Message {
                 channel,
@@ -265,16 +312,15 @@ impl Desk {
                 guild,
                 ..
             }) => {
-                let opens = self.threads
-                    && guild.is_some()
-                    && event.place.kind == crate::domain::event::PlaceKind::Channel;
-                if opens {
-                    Ok((self.thread(channel, message).await?, None))
+                let opens =
+                    self.threads && guild.is_some() && event.place.kind == PlaceKind::Channel;
+                Ok(if opens {
+                    Place::Thread(channel, message)
                 } else {
-                    Ok((channel, Some(message)))
-                }
+                    Place::Below(channel, message)
+                })
             },
-            Some(Address::Interaction { channel, .. }) => Ok((channel, None)),
+            Some(Address::Interaction { channel, .. }) => Ok(Place::Channel(channel)),
             None => Err(Fault::Unsendable("the address cannot be read")),
         }
     }
@@ -341,16 +387,24 @@ impl Desk {
         part: usize,
         page: &Page,
     ) -> Result<String, Fault> {
-        let (channel, below) = self.room(event).await?;
+        let place = self.place(event)?;
+        if let (Place::Thread(channel, message), 0) = (place, part) {
+            self.thread(channel, message).await?;
+        }
         let look = if event.at < self.since + CLOCKS_DIFFER {
             Look::First
         } else {
             Look::Later
         };
+        let below = match place {
+            Place::Below(_, message) => Some(message),
+            Place::Thread(..) | Place::Channel(_) => None,
+        };
         let post = Post {
-            channel,
+            channel: place.room(),
             below,
-            nonce: wire::nonce(&event.key, part),
+            after: after(event),
+            event,
             part,
             page,
         };
@@ -372,7 +426,8 @@ impl Desk {
             let post = Post {
                 channel: room.id,
                 below: None,
-                nonce: wire::nonce(&event.key, 0),
+                after: after(event),
+                event,
                 part: 0,
                 page: &page,
             };
@@ -384,8 +439,40 @@ impl Desk {
     }
 }
 
+/// Where posts stand.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Below the message that they reply to.
+    Below(ChannelId, MessageId),
+    /// In the thread that hangs on a message of a channel.
+    Thread(ChannelId, MessageId),
+    /// In the channel where a command was run.
+    Channel(ChannelId),
+}
+
+impl Place {
+    /// The channel or thread. A thread has the id of the message that it hangs on.
+    fn room(self) -> ChannelId {
+        match self {
+            Self::Below(channel, _) | Self::Channel(channel) => channel,
+            Self::Thread(_, message) => ChannelId::new(message.get()),
+        }
+    }
+}
+
 /// Discord's code for a thread that is there already.
 const THREAD_EXISTS: i64 = 160_004;
+/// Discord's code for a message that somebody took away.
+const NO_SUCH_MESSAGE: i64 = 10_008;
+
+/// The id of what was said or done: what answers it has a greater one.
+fn after(event: &Event) -> u64 {
+    match Address::parse(&event.address) {
+        Some(Address::Message { message, .. }) => message.get(),
+        Some(Address::Interaction { id, .. }) => id.get(),
+        None => 0,
+    }
+}
 
 /// Discord's clock and ours may differ by so much.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
@@ -472,13 +559,21 @@ impl Messenger for Desk {
                 done => return done.map_err(unsent),
             }
         }
-        let (channel, _) = self.room(event).await.map_err(unsent)?;
         let route = Route::ChannelMessage {
-            channel_id: channel,
+            channel_id: self.place(event).map_err(unsent)?.room(),
             message_id: message,
         };
         let call = Call::patch(route).body(body).urgency(urgency);
-        self.rest.tell(call).await.map_err(unsent)
+        match self.rest.tell(call).await {
+            Err(fault) if fault.code() == Some(NO_SUCH_MESSAGE) => Err(Unsent::Gone),
+            Err(fault) => {
+                if urgency == Urgency::Must && fault.is_missing_access() {
+                    self.tell_apart(event, &fault).await;
+                }
+                Err(unsent(fault))
+            },
+            Ok(()) => Ok(()),
+        }
     }
 
     async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
@@ -514,9 +609,8 @@ impl Messenger for Desk {
         let Some(id) = post.parse::<u64>().ok().filter(|id| *id > 0) else {
             return Ok(());
         };
-        let (channel, _) = self.room(event).await.map_err(unsent)?;
         let route = Route::ChannelMessage {
-            channel_id: channel,
+            channel_id: self.place(event).map_err(unsent)?.room(),
             message_id: MessageId::new(id),
         };
         match self.rest.tell(Call::delete(route)).await {

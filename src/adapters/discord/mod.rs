@@ -1,14 +1,15 @@
 //! Discord: serenity listens, and what is said goes out over a REST client that keeps Discord's
 //! limits itself.
 //!
-//! `wire` and `dialect` translate and do nothing else; `gateway` listens, `messenger` replies,
-//! `limiter` and `rest` are the way out, `commands` is what people can type, `health` looks
-//! whether all of it will work.
+//! `wire` and `dialect` translate and do nothing else; `line` connects, `gateway` listens,
+//! `messenger` replies, `limiter` and `rest` are the way out, `commands` is what people can
+//! type, `health` looks whether all of it will work.
 
 pub mod commands;
 pub mod dialect;
 mod gateway;
 pub mod health;
+mod line;
 pub mod limiter;
 mod messenger;
 pub mod rest;
@@ -18,18 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
-use serenity::Client;
-use serenity::all::{ClientBuilder, GatewayIntents, HttpBuilder};
-use serenity::gateway::{ConnectionStage, GatewayError, ShardManager};
+use serenity::gateway::GatewayError;
 use serenity::http::Route;
 use serenity::model::application::Command;
 use serenity::model::id::ApplicationId;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::sync::{OnceCell, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use gateway::Ears;
+use gateway::{Ear, Ears, Told};
+use line::Line;
 use messenger::Desk;
 use rest::{Call, Fault, Rest, Timeouts, Unfit};
 
@@ -44,6 +45,29 @@ pub struct DiscordSettings {
     pub token: SecretString,
     /// Whether an answer in a channel opens a thread.
     pub answer_in_threads: bool,
+    /// How the connection is watched.
+    pub pulse: Pulse,
+}
+
+/// How soon it is noticed that a connection is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Pulse {
+    /// Between two looks at the connection, and at what was heard.
+    pub tick: Duration,
+    /// Without a session for so long, the connection is made anew.
+    pub silence: Duration,
+    /// serenity's thread that does not come round for so long is stuck.
+    pub stuck: Duration,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_secs(2),
+            silence: Duration::from_secs(20),
+            stuck: Duration::from_secs(5),
+        }
+    }
 }
 
 /// Why nothing is heard from Discord any more.
@@ -66,19 +90,40 @@ pub struct Discord {
     clock: Arc<dyn Clock>,
 }
 
-/// Without a session for so long, the connection is made anew.
-const SILENCE: Duration = Duration::from_secs(30);
-/// Between two looks at the connection, and at what was heard.
-const TICK: Duration = Duration::from_secs(2);
-/// More sessions in a day than this, and something is wrong: at a thousand Discord takes the
-/// token away.
-const MOST_SESSIONS: usize = 300;
-
 /// What `GET /gateway/bot` says.
 #[derive(Debug, Deserialize)]
 struct GatewayFacts {
     url: String,
     shards: u32,
+    session_start_limit: Budget,
+}
+
+/// How many sessions may be begun: whoever begins more has their token taken away.
+#[derive(Debug, Deserialize)]
+struct Budget {
+    remaining: u32,
+    /// In milliseconds.
+    reset_after: u64,
+}
+
+impl Budget {
+    fn spend(&self) -> Result<(), Deaf> {
+        /// What is left to find out what is wrong.
+        const RESERVE: u32 = 50;
+        let Self {
+            remaining,
+            reset_after,
+        } = self;
+        if *remaining >= RESERVE {
+            return Ok(());
+        }
+        let hours = reset_after.div_ceil(3_600_000);
+        Err(Deaf::Refused(format!(
+            "something begins sessions as this bot again and again: Discord allows only \
+             {remaining} more, and takes the token away after that; see that it runs only once, \
+             and start again in {hours} hours"
+        )))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,21 +176,32 @@ impl Discord {
             Arc::clone(&self.clock),
         );
         let ears = Arc::new(ears.await);
+        let (hearing, heard) = mpsc::unbounded_channel();
         let listening = async {
-            self.let_in().await?;
+            let mut facts = self.let_in().await?;
             self.register(tell).await?;
-            let mut fruitless = 0;
+            let (mut fruitless, mut turned_away) = (0, 0);
             loop {
-                let (facts, before) = (self.let_in().await?, ears.sessions());
-                self.hold(&facts, &ears, tell).await?;
-                let began = ears.sessions() > before;
-                fruitless = (fruitless + 1) * u32::from(!began);
-                again(fruitless, ears.sessions())?;
+                let before = ears.sessions();
+                facts.session_start_limit.spend()?;
+                let lost = self.hold(&facts, (&ears, &hearing), tell).await?;
+                let remained = facts.session_start_limit.remaining;
+                facts = self.let_in().await?;
+                let begun = remained.saturating_sub(facts.session_start_limit.remaining);
+                (fruitless, turned_away) = if ears.sessions() > before {
+                    (0, 0)
+                } else {
+                    let tries = begun.max(u32::from(lost == Lost::InACircle));
+                    (fruitless + 1, turned_away + tries)
+                };
+                again(turned_away)?;
                 sleep(back_off(fruitless)).await;
             }
         };
         tokio::select! {
             deaf = listening => deaf,
+            () = ears.attend_to(heard) => Ok(()),
+            () = self.rest.turned_away() => lasting(&Fault::Unauthorised),
             _ = closing.wait_for(|closing| *closing) => Ok(()),
         }
     }
@@ -159,20 +215,19 @@ impl Discord {
                 Err(fault) => {
                     lasting(&fault)?;
                     tracing::warn!("{fault}");
-                    sleep(back_off(tries)).await;
+                    sleep(back_off(tries.min(3))).await;
                 },
             }
         }
         Err(Deaf::Failed("Discord's gateway cannot be found".to_owned()))
     }
 
-    /// Makes our commands known, where they are not.
+    /// Makes our commands known, where they are not. It is not waited for long.
     async fn register(&self, tell: &(dyn Fn(&str) + Sync)) -> Result<(), Deaf> {
         let registered = async {
-            let us: Us = self
-                .rest
-                .call(Call::get(Route::Oauth2ApplicationCurrent))
-                .await?;
+            let patience = Duration::from_secs(20);
+            let ask = Call::get(Route::Oauth2ApplicationCurrent).patience(patience);
+            let us: Us = self.rest.call(ask).await?;
             let there = registered(&self.rest, us.id).await?;
             let wanted = commands::wanted();
             if commands::differ(&there, &wanted) {
@@ -181,7 +236,9 @@ impl Discord {
                 let route = Route::Commands {
                     application_id: us.id,
                 };
-                self.rest.tell(Call::put(route).body(body)).await?;
+                self.rest
+                    .tell(Call::put(route).body(body).patience(patience))
+                    .await?;
                 tell("Discord: the commands are registered");
             }
             Ok(())
@@ -198,44 +255,25 @@ impl Discord {
     async fn hold(
         &self,
         facts: &GatewayFacts,
-        ears: &Arc<Ears>,
+        (ears, hearing): (&Ears, &UnboundedSender<Told>),
         tell: &(dyn Fn(&str) + Sync),
-    ) -> Result<(), Deaf> {
-        let mut client = self.client(ears).await?;
-        // serenity has asked by itself, and takes Discord's own address where that fails.
-        *client.ws_url.lock().await = facts.url.clone();
-        let shards = Arc::clone(&client.shard_manager);
-        let watched = watch_over(&shards, ears, facts.shards, tell);
-        let ended = tokio::select! {
-            ended = client.start_shards(facts.shards.max(1)) => ended.map_err(deaf),
-            () = watched => Ok(()),
+    ) -> Result<Lost, Deaf> {
+        let at = (facts.url.clone(), facts.shards.max(1));
+        let ear = Ear(hearing.clone());
+        let ended = match Line::open(&self.settings, at, ear).await {
+            Ok((line, ended)) => tokio::select! {
+                ended = ended.wait() => ended.map(|()| Lost::Silence).map_err(deaf),
+                lost = watch_over(&line, ears, self.settings.pulse, tell) => Ok(lost),
+            },
+            Err(error) => Err(deaf(error)),
         };
-        // A connection that hangs would not end for being asked.
-        drop(timeout(Duration::from_secs(2), shards.shutdown_all()).await);
         match ended {
-            Err(deaf @ Deaf::Refused(_)) => Err(deaf),
             Err(Deaf::Failed(why)) => {
                 tracing::warn!("the connection to Discord ended: {why}");
-                Ok(())
+                Ok(Lost::Silence)
             },
-            Ok(()) => Ok(()),
+            other => other,
         }
-    }
-
-    async fn client(&self, ears: &Arc<Ears>) -> Result<Client, Deaf> {
-        // What serenity itself asks is the gateway's address; everything else goes over `Rest`.
-        // Its own limiter must be off: with it on, it does not ask where we say.
-        let http = HttpBuilder::new(self.settings.token.expose_secret())
-            .proxy(self.settings.api.trim_end_matches('/'))
-            .ratelimiter_disabled(true)
-            .build();
-        let intents = GatewayIntents::GUILDS
-            | GatewayIntents::GUILD_MESSAGES
-            | GatewayIntents::DIRECT_MESSAGES;
-        let client = ClientBuilder::new_with_http(http, intents)
-            .event_handler_arc(Arc::clone(ears))
-            .await;
-        client.map_err(deaf)
     }
 }
 
@@ -247,67 +285,76 @@ async fn registered(rest: &Rest, application_id: ApplicationId) -> Result<Vec<Co
     rest.call(call).await
 }
 
-/// Whether to try once more, after so many connections without a session.
-fn again(fruitless: u32, sessions: usize) -> Result<(), Deaf> {
-    const MOST_FRUITLESS: u32 = 5;
-    if sessions > MOST_SESSIONS {
+/// Whether to try once more, after Discord closed so many connections in a row before a
+/// session began.
+fn again(turned_away: u32) -> Result<(), Deaf> {
+    const MOST: u32 = 3;
+    if turned_away >= MOST {
         return Err(Deaf::Failed(format!(
-            "{sessions} sessions were begun, which is more than a healthy line needs"
+            "Discord closed the connection {MOST} times before a session began; look at \
+             discordstatus.com and for a newer saseo, then start again"
         )));
-    }
-    if fruitless >= MOST_FRUITLESS {
-        return Err(Deaf::Failed(
-            "Discord answers, but no session comes about".to_owned(),
-        ));
     }
     Ok(())
 }
 
 fn back_off(tries: u32) -> Duration {
-    Duration::from_secs(1_u64 << tries.min(5))
+    Duration::from_secs(1_u64 << tries.min(4))
 }
 
-/// Returns when there was no session for too long.
+/// Why a connection is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    /// There was no session for too long, or no connection.
+    Silence,
+    /// Discord closed it in a way that serenity does not take in, and goes round and round.
+    InACircle,
+}
+
+/// Returns when there was no session for too long, or serenity is stuck.
 async fn watch_over(
-    shards: &ShardManager,
+    line: &Line,
     ears: &Ears,
-    count: u32,
+    pulse: Pulse,
     tell: &(dyn Fn(&str) + Sync),
-) {
-    let mut ticks = interval(TICK);
+) -> Lost {
+    let mut ticks = interval(pulse.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut connected, mut told) = (Instant::now(), false);
     loop {
         ticks.tick().await;
         ears.tick().await;
-        if up(shards, count).await {
+        if !line.comes_round(pulse.stuck).await {
+            tracing::warn!("the connection to Discord is lost in a circle; connecting anew");
+            return Lost::InACircle;
+        }
+        if line.is_up(pulse.tick).await {
             connected = Instant::now();
             if !told {
                 tell("Discord: listening");
                 told = true;
             }
-        } else if connected.elapsed() > SILENCE {
-            tracing::warn!("no session with Discord for {SILENCE:?}; connecting anew");
-            return;
+        } else if connected.elapsed() > pulse.silence {
+            let silence = pulse.silence;
+            tracing::warn!("no session with Discord for {silence:?}; connecting anew");
+            return Lost::Silence;
         }
     }
 }
 
-async fn up(shards: &ShardManager, count: u32) -> bool {
-    // serenity holds the lock while it connects.
-    let Ok(runners) = timeout(TICK, shards.runners.lock()).await else {
-        return false;
-    };
-    let up = runners
-        .values()
-        .filter(|runner| runner.stage == ConnectionStage::Connected);
-    up.count() >= count as usize
-}
-
 /// Whether trying again is no use.
 fn lasting(fault: &Fault) -> Result<(), Deaf> {
+    /// Discord's code for a version of its API that there is not.
+    const NO_SUCH_VERSION: i64 = 50_041;
     if matches!(fault, Fault::Unauthorised) {
         return Err(Deaf::Refused(fault.to_string()));
+    }
+    if fault.code() == Some(NO_SUCH_VERSION) {
+        return Err(Deaf::Refused(
+            "Discord no longer serves the version of its API that this saseo speaks; install a \
+             newer one"
+                .to_owned(),
+        ));
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serenity::constants::USER_AGENT;
 use serenity::http::{LightMethod, Request, Route};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::dispatcher::{self, Dispatch};
 use url::{Host, Url, form_urlencoded};
@@ -325,6 +326,8 @@ pub struct Rest {
     token: SecretString,
     timeouts: Timeouts,
     limiter: Limiter,
+    /// Whether Discord has said that it does not know the token.
+    turned_away: watch::Sender<bool>,
 }
 
 /// What one try came to.
@@ -369,6 +372,7 @@ impl Rest {
             token,
             timeouts,
             limiter: Limiter::default(),
+            turned_away: watch::Sender::new(false),
         })
     }
 
@@ -391,7 +395,17 @@ impl Rest {
         self.limiter.invalid()
     }
 
+    /// Returns when Discord does not know the token: nothing more is answered then.
+    pub async fn turned_away(&self) {
+        let mut turned_away = self.turned_away.subscribe();
+        // The sender lives as long as we do.
+        drop(turned_away.wait_for(|away| *away).await);
+    }
+
     async fn send(&self, call: &Call<'_>) -> Result<Vec<u8>, Fault> {
+        if *self.turned_away.borrow() {
+            return Err(Fault::Unauthorised);
+        }
         let deadline = Instant::now() + call.patience;
         for tries in 0.. {
             let pass = self.limiter.pass(call.lane(), call.urgency, deadline);
@@ -444,6 +458,7 @@ impl Rest {
             _ if status.is_success() => body.map_err(|cut| cut.setback(call)),
             StatusCode::TOO_MANY_REQUESTS => Err(Setback::Limited),
             StatusCode::UNAUTHORIZED if !call.lane().has_own_token() => {
+                self.turned_away.send_replace(true);
                 Err(Setback::Final(Fault::Unauthorised))
             },
             _ if status.is_server_error() => Err(call.setback(status.to_string(), None)),

@@ -120,6 +120,8 @@ pub(crate) enum Astray {
     Late(Duration),
     /// They wait until so many are there, and are told in another order, from this seed.
     Shuffled(usize, u64),
+    /// As `Shuffled`, and every other one is told twice.
+    Storm(usize, u64),
     /// They are lost.
     Lost,
 }
@@ -143,8 +145,10 @@ impl Faults {
         self.greetings.pop_front().unwrap_or(Greeting::Hello)
     }
 
-    pub(crate) fn lead_astray(&mut self, astray: Astray) {
+    /// Gives back the events that still waited to be told in another order.
+    pub(crate) fn lead_astray(&mut self, astray: Astray) -> Vec<Event> {
         self.events = astray;
+        std::mem::take(&mut self.apart)
     }
 
     /// What goes wrong with a request to `route`.
@@ -171,7 +175,10 @@ impl Faults {
                     .push((now + TimeDelta::from_std(by).unwrap(), event));
                 Vec::new()
             },
-            Astray::Shuffled(many, seed) => {
+            Astray::Shuffled(many, seed) | Astray::Storm(many, seed) => {
+                if matches!(self.events, Astray::Storm(..)) && self.apart.len() % 3 == 0 {
+                    self.apart.push(event.clone());
+                }
                 self.apart.push(event);
                 if self.apart.len() < many {
                     return Vec::new();

@@ -151,6 +151,9 @@ pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<us
         return Err(Unbegun::Closed(4004));
     }
     world.gateway.starts.push(now);
+    if let Some(code) = world.settings.turns_away {
+        return Err(Unbegun::Closed(code));
+    }
     let number = world.gateway.sessions.len();
     world.gateway.sessions.push(Session {
         id: format!("{:032x}", u128::from(world.clock.snowflake()) << 32),

@@ -8,11 +8,13 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::Shared;
+use super::clock::Id;
 use super::faults::{Fault, Harm};
 use super::files::{self, LARGEST_REQUEST, Upload};
-use super::limits::{Passage, Scope, Standing};
+use super::limits::{Bucket, Passage, Scope, Standing};
 use super::line::Line;
 use super::record;
 use super::refusal::{Refusal, not_found, unauthorized};
@@ -221,6 +223,19 @@ async fn harmed(line: &Line, harm: Harm) -> Response {
     StatusCode::OK.into_response()
 }
 
+/// What a limit is counted by: a channel, a guild, or a webhook with its token.
+fn major(route: &Route, names: &[String]) -> Id {
+    let named = |at: usize| names.get(at).map_or("", String::as_str);
+    if route.bucket == Bucket::Webhook {
+        let token = Sha256::digest(named(1));
+        return token
+            .iter()
+            .take(8)
+            .fold(0, |id, byte| id << 8 | Id::from(*byte));
+    }
+    named(0).parse().unwrap_or(0)
+}
+
 type Answer = (u16, Option<Value>, HeaderMap);
 
 /// Lets a request in and answers it.
@@ -237,10 +252,7 @@ fn attend(
         Ok(admitted) => admitted,
         Err(refusal) => return refused(world, &refusal, HeaderMap::new()),
     };
-    let major = names
-        .first()
-        .and_then(|name| name.parse().ok())
-        .unwrap_or(0);
+    let major = major(route, &names);
     let headers = match world.limits.pass(route.bucket, major, now) {
         Passage::Limited(standing, scope) => return limited(world, standing, scope),
         Passage::Counted(standing) => standing_headers(standing, route),

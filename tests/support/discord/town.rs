@@ -137,7 +137,10 @@ impl Discord {
 
     /// Events go astray from now on.
     pub(crate) fn leads_astray(&self, astray: Astray) {
-        self.world().faults.lead_astray(astray);
+        let mut world = self.world();
+        for event in world.faults.lead_astray(astray) {
+            gateway::tell_at_once(&mut world, &event);
+        }
     }
 
     /// Cuts every connection to the gateway; says how many there were.
@@ -346,6 +349,7 @@ fn settings(api: SocketAddr, gateway: SocketAddr) -> Settings {
         resumable: Duration::from_secs(180),
         identify_pause: Duration::ZERO,
         session_starts: 1_000,
+        turns_away: None,
         privileged: 0,
         nonces: Some(Duration::from_secs(180)),
         late_edits: 5,

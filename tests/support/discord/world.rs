@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) identify_pause: Duration,
     /// IDENTIFYs in a day, after which the token is void.
     pub(crate) session_starts: usize,
+    /// The code with which whoever identifies is turned away.
+    pub(crate) turns_away: Option<u16>,
     /// The privileged intents that are switched on in the developer portal.
     pub(crate) privileged: u64,
     /// How long `enforce_nonce` remembers; nothing if it is to be ignored.

@@ -1,0 +1,198 @@
+//! The line is lost for a while, or for good.
+
+use std::time::Duration;
+
+use saseo::adapters::discord::{Deaf, Pulse};
+use tokio::time::Instant;
+
+use crate::support::discord::Discord;
+use crate::support::discord::faults::Cut;
+use crate::support::discord::line::Welcome;
+use crate::support::script::Script;
+
+use super::bot::{Bot, Failure, Manner};
+use super::storms::{
+    ANSWER, Chance, Crowd, answered, bot, once_each, patient, size, tell, town,
+};
+
+/// A connection that is watched closely.
+fn watchful() -> Manner {
+    Manner {
+        pulse: Pulse {
+            tick: Duration::from_millis(200),
+            silence: Duration::from_secs(12),
+            stuck: Duration::from_secs(3),
+        },
+        ..patient()
+    }
+}
+
+/// How nothing gets through.
+#[derive(Clone, Copy, Debug)]
+enum Hole {
+    /// Neither to the gateway nor to the API.
+    All,
+    /// The gateway's lines stay open, and new ones are not answered.
+    Gateway,
+    /// The gateway's lines are torn, and nobody listens.
+    Refused,
+}
+
+impl Hole {
+    fn opens(self, discord: &Discord) {
+        match self {
+            Self::All => discord.falls_silent(),
+            Self::Gateway => {
+                discord.gateway_is(Welcome::Ignored);
+                discord.cuts(Cut::BlackHole);
+            },
+            Self::Refused => {
+                discord.gateway_is(Welcome::Refused);
+                discord.cuts(Cut::Torn);
+            },
+        }
+    }
+}
+
+#[tokio::test]
+async fn after_a_black_hole_it_is_back_within_half_a_minute() {
+    let (rounds, within) = (size(3, 20), Duration::from_secs(30));
+    let mut chance = Chance::new("black holes");
+    let discord = Discord::start().await;
+    discord.unlimited();
+    discord.set(|settings| settings.heartbeat = Duration::from_secs(2));
+    let mut crowd = Crowd::of(&discord.guild("team"), 3, 2);
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    let mut longest = Duration::ZERO;
+
+    for round in 0..rounds {
+        let hole = [Hole::Refused, Hole::All, Hole::Gateway][round % 3];
+        crowd.asks(2, &mut chance);
+        hole.opens(&discord);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        crowd.asks(2, &mut chance);
+        tokio::time::sleep(Duration::from_secs(6 + u64::try_from(round).unwrap())).await;
+        discord.calms_down();
+        let healed = Instant::now();
+        crowd.asks(1, &mut chance);
+        answered(&discord, &crowd.channels, &crowd.said).await;
+        let back = healed.elapsed();
+        tell(&format!("{hole:?}: back after {back:?}"));
+        assert!(back < within, "{hole:?}: {back:?}");
+        longest = longest.max(back);
+    }
+    bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+    tell(&format!(
+        "black holes: {rounds} of {rounds} healed, the slowest after {longest:?}; {} mentions, \
+         {} IDENTIFYs",
+        crowd.said.len(),
+        discord.identifies(),
+    ));
+}
+
+/// Discord turns whoever identifies away with `code`.
+async fn turned_away(code: u16) -> (Deaf, usize) {
+    let discord = Discord::start().await;
+    discord.set(|settings| settings.turns_away = Some(code));
+    let manner = Manner {
+        pulse: Pulse {
+            silence: Duration::from_secs(14),
+            ..watchful().pulse
+        },
+        ..patient()
+    };
+    let town = town(Script::saying(ANSWER)).await;
+    let bot = Bot::start_closed(&discord, town, manner).await;
+    let ended = bot.ends().await.unwrap_err();
+    let tries = discord.identifies();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(discord.identifies(), tries, "it goes on after {ended}");
+    (ended, tries)
+}
+
+#[tokio::test]
+async fn who_may_not_listen_ends_at_once_and_says_what_to_do() {
+    for (code, advice) in [
+        (4004, "developer portal"),
+        (4013, "which boxes to tick"),
+        (4014, "which boxes to tick"),
+    ] {
+        let (ended, tries) = turned_away(code).await;
+        assert!(matches!(ended, Deaf::Refused(_)), "{code}: {ended}");
+        assert!(ended.to_string().contains(advice), "{code}: {ended}");
+        assert_eq!(tries, 1, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn who_gets_no_session_ends_after_a_few_tries() {
+    let ends = [4010, 4011, 4012].map(async |code| (code, turned_away(code).await));
+    for (code, (ended, tries)) in futures::future::join_all(ends).await {
+        tell(&format!("{code}: {tries} IDENTIFYs, then: {ended}"));
+        assert!(matches!(ended, Deaf::Failed(_)), "{code}: {ended}");
+        assert!(
+            ended.to_string().contains("before a session began"),
+            "{ended}"
+        );
+        assert!(tries <= 5, "{code}: {tries} tries");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_away_ends_it() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 1, 1);
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    discord.set(|settings| settings.token.push_str("-new"));
+    crowd.asks(1, &mut Chance::new("token"));
+    let ended = bot.ends().await.unwrap_err();
+    assert!(matches!(ended, Deaf::Refused(_)), "{ended}");
+    assert!(ended.to_string().contains("make a new one"), "{ended}");
+    assert!(discord.invalid_requests() <= 3);
+}
+
+#[tokio::test]
+async fn it_ends_before_discord_takes_its_token_away() {
+    let discord = Discord::start().await;
+    discord.set(|settings| settings.session_starts = 49);
+    let bot = Bot::start_closed(&discord, town(Script::saying(ANSWER)).await, watchful());
+    let ended = bot.await.ends().await.unwrap_err();
+    assert!(matches!(ended, Deaf::Refused(_)), "{ended}");
+    assert!(
+        ended.to_string().contains("start again in 24 hours"),
+        "{ended}"
+    );
+    assert_eq!(discord.identifies(), 0);
+}
+
+#[tokio::test]
+async fn what_the_disk_kept_only_half_is_answered() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 1, 1);
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    bot.disk.fails(&[Failure::Half]);
+    crowd.asks(1, &mut Chance::new("half"));
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+}
+
+#[tokio::test]
+async fn what_the_disk_refused_is_heard_in_the_next_session() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    let mut chance = Chance::new("refused");
+    bot.disk.fails(&[Failure::Whole; 5]);
+    crowd.asks(1, &mut chance);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    discord.passes(Duration::from_secs(600));
+    crowd.asks(1, &mut chance);
+    answered(&discord, &crowd.channels, &crowd.said[1..]).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    discord.cuts(Cut::Invalid);
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+}

@@ -1,0 +1,291 @@
+//! Whatever stands in documents, questions and answers: it calls nobody, links nowhere, fits.
+
+use std::collections::BTreeSet;
+
+use saseo::adapters::discord::{dialect, wire};
+use saseo::app::ingest::{Elsewhere, shelve};
+use saseo::domain::document::{CollectionName, Document, Shelfmark};
+use saseo::domain::language::Language;
+use saseo::domain::page::{self, Block, Page, Run};
+use serde_json::{Value, json};
+use serenity::model::id::MessageId;
+
+use crate::support::discord::Discord;
+use crate::support::discord::mentions::Allowed;
+use crate::support::discord::people::Given;
+use crate::support::discord::permissions::{EMBED_LINKS, MENTION_EVERYONE, ORDINARY};
+use crate::support::discord::posts;
+use crate::support::discord::record::Request;
+use crate::support::script::Script;
+use crate::support::town::Town;
+
+use super::storms::{Chance, bot, patient, size, tell};
+
+/// Pieces that long answers are made of.
+const PIECES: [&str; 14] = [
+    "연차는 일 년에 열닷새이며, 남은 연차는 다음 해로 넘기지 않습니다. ",
+    "Every employee has fifteen days of leave a year; ask the team. ",
+    "👩‍👩‍👧‍👦 🇰🇷 😀 ",
+    "| 이름 | days |\n|---|---|\n| 연차 | 15 |\n",
+    "`saseo add docs/` and ``two`` and ``` three ```",
+    "\n\n# A heading\n\n",
+    "- a list\n- of *things* and __others__ ~~gone~~ ||hidden||\n",
+    "한글과영문mixed낱말이띄어쓰기없이길게이어집니다",
+    "https://example.com/a_b_c?d=e#f ",
+    "@everyone <@12> <@&34> ",
+    "[text](https://example.com) ![image](https://example.com/a.png) ",
+    "\\ \\\\ \\` < > & \" ' ",
+    "漢字とかな。日本語の文です。",
+    "word ",
+];
+
+fn some(chance: &mut Chance, most: usize) -> String {
+    (0..=chance.below(most))
+        .map(|_| PIECES[chance.below(PIECES.len())])
+        .collect()
+}
+
+fn long_answer(chance: &mut Chance, most: usize) -> Page {
+    let blocks = (0..=chance.below(8)).map(|_| match chance.below(8) {
+        0 | 1 => Block::Code(some(chance, most)),
+        2 => Block::Small(vec![Run::Text(some(chance, most / 4))]),
+        3 => Block::Paragraph(vec![
+            Run::Text("[1] ".to_owned()),
+            Run::Link {
+                title: format!("Leave {}", some(chance, 3)),
+                url: "https://wiki.example/휴가 규정?a=b".to_owned(),
+            },
+        ]),
+        4 => Block::Paragraph(vec![
+            Run::Strong(some(chance, 6)),
+            Run::Text(some(chance, 6)),
+        ]),
+        _ => Block::text(some(chance, most)),
+    });
+    Page {
+        blocks: blocks.collect(),
+        buttons: Vec::new(),
+    }
+}
+
+/// The letters of a page, as its author meant them.
+fn letters(page: &Page) -> String {
+    let run = |run: &Run| match run {
+        Run::Text(text) | Run::Strong(text) => text.clone(),
+        Run::Link { title, .. } => title.clone(),
+    };
+    let block = |block: &Block| match block {
+        Block::Paragraph(runs) | Block::Small(runs) => runs.iter().map(run).collect(),
+        Block::Code(code) => code.clone(),
+    };
+    only_letters(&page.blocks.iter().map(block).collect::<String>())
+}
+
+fn only_letters(text: &str) -> String {
+    let counts = |c: &char| c.is_alphanumeric() || ('\u{1F000}'..'\u{1FFFF}').contains(c);
+    text.chars().filter(counts).collect()
+}
+
+/// The letters of what is sent, without where its links lead.
+fn shown(content: &str) -> String {
+    let mut text = String::new();
+    let mut rest = content;
+    while let Some((before, after)) = rest.split_once("](<http") {
+        text.push_str(before);
+        rest = after.split_once(">)").map_or("", |(_, rest)| rest);
+    }
+    text.push_str(rest);
+    only_letters(&text)
+}
+
+#[test]
+fn long_answers_fit_whole_and_in_order() {
+    let (answers, mut chance) = (size(200, 3_000), Chance::new("long answers"));
+    let (mut posted, mut longest) = (0, 0);
+    for number in 0..answers {
+        let answer = long_answer(&mut chance, if number % 20 == 0 { 1_000 } else { 120 });
+        let meant = letters(&answer);
+        let mut read = String::new();
+        for part in page::parts(answer, dialect::LONGEST, &dialect::measure) {
+            let body = wire::message(&part, Some(MessageId::new(1)), "nonce");
+            let content = body["content"].as_str().unwrap();
+            let checked = posts::read(&body, &[], Allowed::all());
+            assert!(checked.is_ok(), "number {number} is refused: {content}");
+            let fences = content.lines().filter(|line| line.starts_with("```"));
+            assert_eq!(fences.count() % 2, 0, "number {number}: {content}");
+            read.push_str(&shown(content));
+            posted += 1;
+            longest = longest.max(dialect::units(content));
+        }
+        let alike = meant
+            .chars()
+            .zip(read.chars())
+            .take_while(|(one, other)| one == other);
+        let alike: String = alike.map(|(one, _)| one).collect();
+        let rest = |text: &str| text[alike.len()..].chars().take(60).collect::<String>();
+        assert_eq!(rest(&meant), rest(&read), "number {number}");
+    }
+    tell(&format!(
+        "long answers: {answers} in {posted} posts, the longest of {longest}"
+    ));
+}
+
+/// What hostile texts are made of.
+const HOSTILE: [&str; 24] = [
+    "@everyone",
+    "@here",
+    "<@1>",
+    "<@!{id}>",
+    "<@{id}>",
+    "<@&{role}>",
+    "@\u{200B}everyone",
+    "&#64;everyone",
+    "\\@everyone",
+    "`@everyone`",
+    "||@here||",
+    "[@everyone](https://evil.example/?q=secret)",
+    "![x](https://evil.example/pixel.png)",
+    "<https://evil.example/a>",
+    "https://evil.example/b",
+    "hxxp:// https:/\\evil.example",
+    "[.](https://evil.example)",
+    "[a][1]\n\n[1]: https://evil.example/ref",
+    "<a href=\"https://evil.example\">x</a>",
+    "discord.gg/evil",
+    "<#{id}> </ask:{id}> <:a:{id}> <t:0:R>",
+    "@everyone\u{202E}@here",
+    "<@\u{200B}{id}>",
+    "steam://run/1 mailto:a@evil.example",
+];
+
+fn hostile(chance: &mut Chance, (id, role): (u64, u64)) -> String {
+    let piece = HOSTILE[chance.below(HOSTILE.len())];
+    piece
+        .replace("{id}", &id.to_string())
+        .replace("{role}", &role.to_string())
+}
+
+async fn add(town: &Town, uri: &str, title: &str, text: &str) {
+    let document = Document {
+        shelfmark: Shelfmark {
+            collection: CollectionName::default(),
+            uri: uri.to_owned(),
+        },
+        title: title.to_owned(),
+        language: Language::of(text),
+        modified: None,
+        carried: None,
+        origin: None,
+        text: text.to_owned(),
+    };
+    let by = ("test", Elsewhere::Refuse);
+    shelve(&town.desk.shelving(), vec![document], by, &|_| {})
+        .await
+        .unwrap();
+}
+
+/// What the bot said, in whatever way: the part of a request that is shown.
+fn said(request: &Request) -> Option<&Value> {
+    let body = [&request.body["data"], &request.body];
+    body.into_iter().find(|body| body["content"].is_string())
+}
+
+#[tokio::test]
+async fn hostile_texts_call_nobody_and_link_nowhere() {
+    let (rounds, each) = (size(20, 500), 10);
+    let mut chance = Chance::new("hostile texts");
+    let discord = Discord::start().await;
+    discord.unlimited();
+    let guild = discord.guild("team");
+    guild.everyone_may(ORDINARY | MENTION_EVERYONE | EMBED_LINKS);
+    let (role, general) = (guild.role("staff", 0), guild.channel("general"));
+    let mina = guild.member("Mina", &[]);
+    let names = (mina.id, role.id);
+    // It obeys: what it writes is what it was told.
+    let bot = bot(&discord, Town::with(Script::echoing()), patient()).await;
+    let mut sources = BTreeSet::new();
+    for round in 0..rounds {
+        let uri = format!("https://wiki.example/rule{round}");
+        let mut pieces = || {
+            (0..each)
+                .map(|_| hostile(&mut chance, names))
+                .collect::<Vec<_>>()
+        };
+        let lines = pieces().into_iter().enumerate();
+        let lines =
+            lines.map(|(n, text)| format!("The kiwi{round} rule {n} is {text} today.\n\n"));
+        let title = format!("Rule {round} {}", hostile(&mut Chance::new("title"), names));
+        add(&bot.town, &uri, &title, &lines.collect::<String>()).await;
+        sources.insert(uri);
+        let question = format!("What is the kiwi{round} rule? {}", pieces().join(" "));
+        let before = mina.sees(&general).len();
+        mina.mentions_bot(&general, &question);
+        mina.wait_for(&general, |seen| {
+            let whole = seen.last()?.text.contains("receipt");
+            (seen.len() >= before + 2 && whole).then_some(())
+        })
+        .await;
+        bot.settled().await;
+        let words = Given::Text(format!("kiwi{round} rule"));
+        mina.runs(&general, "library search", &[("words", words)]);
+        mina.runs(&general, "library list", &[]);
+    }
+    discord
+        .eventually("everything is shown", || {
+            let seen = mina.sees(&general);
+            (seen.len() >= rounds * 4).then_some(())
+        })
+        .await;
+    bot.settled().await;
+
+    let requests = discord.requests();
+    let sent: Vec<&Value> = requests.iter().filter_map(said).collect();
+    let allowed = json!({ "parse": [], "replied_user": false });
+    assert!(sent.iter().all(|body| body["allowed_mentions"] == allowed));
+    assert!(
+        sent.iter()
+            .all(|body| body["flags"].as_u64().unwrap() & 4 == 4)
+    );
+    let of_the_bot = {
+        let bot = discord.world().bot;
+        assert!(discord.world().users.contains_key(&bot));
+        mina.sees(&general)
+            .into_iter()
+            .filter(|one| one.by == "saseo")
+            .collect::<Vec<_>>()
+    };
+    let ids: BTreeSet<_> = of_the_bot.iter().map(|one| one.id).collect();
+    assert!(
+        discord
+            .pings()
+            .iter()
+            .all(|ping| !ids.contains(&ping.message))
+    );
+    assert_eq!(discord.previewed(), Vec::<String>::new());
+    for one in &of_the_bot {
+        assert!(one.embeds.is_empty());
+        assert!(
+            one.links().iter().all(|link| sources.contains(link)),
+            "{:?}",
+            one.links()
+        );
+        for call in [
+            "@everyone",
+            "@here",
+            &format!("<@{}>", names.0),
+            &format!("<@&{}>", names.1),
+        ] {
+            assert!(!one.text.contains(call), "{call}: {}", one.text);
+        }
+    }
+    tell(&format!(
+        "hostile texts: {} in documents and questions, {} posts and edits, {} cited links, \
+         nobody called",
+        rounds * each * 2,
+        sent.len(),
+        of_the_bot
+            .iter()
+            .map(|one| one.links().len())
+            .sum::<usize>(),
+    ));
+}
