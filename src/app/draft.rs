@@ -15,6 +15,7 @@ use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::grounding::{self, Doubt, Verdict};
 use crate::domain::language::Language;
 use crate::domain::prompt::{Message, Misprint, Slots, SourceSlot, Template, defused};
+use crate::domain::question::Turn;
 use crate::domain::reading;
 use crate::domain::receipt::{DraftRecord, Ended, Ready};
 use crate::domain::sentence;
@@ -161,9 +162,12 @@ fn fill(
         })
         .collect();
     let question = defused(asked.question.as_str());
+    let earlier = asked.said.last().map(|turn| Turn {
+        question: defused(&turn.question),
+    });
     template.compose(&Slots {
         sources,
-        earlier: asked.said.last(),
+        earlier: earlier.as_ref(),
         question: &question,
     })
 }

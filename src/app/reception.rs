@@ -26,7 +26,7 @@ use crate::domain::page::Page;
 use crate::domain::passage::{Passage, Scope};
 use crate::domain::question::{QuestionText, Turn, Unaskable};
 use crate::domain::queue::{FairQueue, Full};
-use crate::domain::{render, reply};
+use crate::domain::reply;
 use crate::ports::{
     Accepted, Audience, Cause, Clock, Closed, Inbox, Intake, Messenger, Offered, Pace,
     Unrecorded, Unsent,
@@ -668,7 +668,6 @@ impl Reception {
             if let Ok(receipt) = replay::receipt(&*counter.desk.ledger, &id).await {
                 said.push(Turn {
                     question: receipt.question.as_str().to_owned(),
-                    answer: render::text(&receipt.outcome),
                 });
             }
         }

@@ -327,7 +327,6 @@ impl Chat {
 pub(super) fn remember(said: &mut Vec<Turn>, receipt: &Receipt) {
     said.push(Turn {
         question: receipt.question.as_str().to_owned(),
-        answer: render::text(&receipt.outcome),
     });
     let over = said.len().saturating_sub(REMEMBERED);
     said.drain(..over);

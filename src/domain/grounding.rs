@@ -1,19 +1,18 @@
 //! Checks what a model wrote against what it was given to read.
 //!
-//! The program decides, not the model's obedience. A claim stands only if one line of one
-//! passage carries all of it: every word that says something, in the order of the line and
-//! without leaving out more than a word between them, every number, name and command, the same
-//! yes or no and the same conditions, and a near meaning. This is far stricter than entailment,
-//! on purpose: a small model swaps a name, a number or a plan for its neighbour in the same
-//! list, and each of these is one word. A true sentence that is dropped costs little, since the
-//! line can be quoted instead; a false one that passes costs trust.
+//! The program decides, not the model's obedience. A claim stands only if it is the whole of
+//! one statement of the evidence, word for word but for articles. Whatever is less than that
+//! can be turned round by one small word: "unless" and "if", "from" and "to", "over" and "up
+//! to", a "part-time" or a "used to" left out; in Korean by one particle. A true sentence that
+//! is dropped costs little, since the line can be quoted instead; a false one that passes costs
+//! trust. For a claim that does not stand, the doubt tells how near it came.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::analysis;
-use super::reading::Line;
+use super::reading::{Kind, Line};
 
 /// What became of one claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +37,8 @@ pub enum Doubt {
     Turn,
     /// The words stand there in another order.
     Order,
+    /// It is a part of what stands there, or nearly so.
+    Part,
     /// The words stand there but the meaning is far.
     Meaning,
     /// It bears too little on the question, true or not.
@@ -51,12 +52,17 @@ const LEFT_OUT: usize = 1;
 
 /// Checks `claim` against `lines`. `closeness` has the cosine of the claim to each line.
 pub fn check(claim: &str, lines: &[Line], closeness: &[f32]) -> Verdict {
+    // Whoever answers with the question says nothing.
+    let asks = claim.trim_end().ends_with(['?', '？']);
     let claim = Claim::read(claim);
-    if claim.terms.is_empty() {
+    if claim.terms.is_empty() || asks {
         return Verdict::Unsupported(Doubt::Empty);
     }
     let mut nearest = Doubt::Empty;
     for (at, line) in lines.iter().enumerate() {
+        if line.kind == Kind::Lead {
+            continue;
+        }
         match claim.doubt(&line.text, closeness.get(at).copied().unwrap_or(0.0)) {
             None => return Verdict::Supported { line: at },
             Some(doubt) => nearest = nearest.max(doubt),
@@ -85,30 +91,28 @@ impl Claim {
 
     /// What speaks against `line` carrying this claim.
     fn doubt(&self, line: &str, close: f32) -> Option<Doubt> {
+        let said = words(line);
+        if self.words == said {
+            return None;
+        }
         let there: BTreeSet<String> = runs(line).map(str::to_lowercase).collect();
         if !self.tokens.iter().all(|token| there.contains(token)) {
             return Some(Doubt::Token);
         }
-        let said = words(line);
-        let word_for_word = said
-            .windows(self.words.len())
-            .any(|window| window == self.words.as_slice());
         let terms = sayings(line);
-        if !word_for_word && !self.terms.iter().all(|term| terms.contains(term)) {
+        if !self.terms.iter().all(|term| terms.contains(term)) {
             return Some(Doubt::Words);
         }
-        // Part of a sentence may leave out its "not" or its "unless", so the whole line is
-        // asked, even for what stands in it word for word.
         if self.turns != turns(line) {
             return Some(Doubt::Turn);
-        }
-        if word_for_word {
-            return None;
         }
         if !follows(&self.terms, &terms) {
             return Some(Doubt::Order);
         }
-        (close < LEAST_CLOSE).then_some(Doubt::Meaning)
+        if close < LEAST_CLOSE {
+            return Some(Doubt::Meaning);
+        }
+        Some(Doubt::Part)
     }
 }
 
@@ -121,14 +125,15 @@ fn sayings(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The words of a text in lower case, without the marks around them.
+/// The words of a text in lower case, without the marks around them and without articles.
 fn words(text: &str) -> Vec<String> {
+    const ARTICLES: [&str; 3] = ["a", "an", "the"];
     text.split_whitespace()
         .map(|word| {
             word.trim_matches(|c: char| !c.is_alphanumeric())
                 .to_lowercase()
         })
-        .filter(|word| !word.is_empty())
+        .filter(|word| !word.is_empty() && !ARTICLES.contains(&word.as_str()))
         .collect()
 }
 
@@ -348,40 +353,115 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_in_the_source_stands() {
-        let source =
-            "A ConfigMap cannot hold more than 1 MiB of data, so use a volume instead.";
+    fn the_whole_of_a_sentence_stands_and_nothing_less() {
+        let source = "A ConfigMap cannot hold more than 1 MiB of data.";
+        check_one(source, source, None);
         check_one(
-            "A ConfigMap cannot hold more than 1 MiB of data.",
+            "the configmap cannot hold more than 1 MiB of data",
             source,
             None,
         );
         check_one(
-            "a configmap cannot hold more than 1 MiB of data",
+            "A ConfigMap cannot hold more than 1 MiB.",
             source,
-            None,
-        );
-        check_one(
-            "The ConfigMap cannot hold more than 1 MiB data.",
-            source,
-            None,
+            Some(Doubt::Part),
         );
         let source = "컨피그맵에 저장된 데이터는 1MiB를 초과할 수 없다.";
         check_one(
-            "컨피그맵에 저장된 데이터는 1MiB를 초과할 수 없습니다.",
+            "컨피그맵에 저장된 데이터는 1MiB를 초과할 수 없다",
             source,
             None,
         );
+        check_one("데이터는 1MiB를 초과할 수 없다.", source, Some(Doubt::Part));
+        check_one(
+            "10.",
+            "Part-time employees get 10 days of annual leave.",
+            Some(Doubt::Part),
+        );
+    }
+
+    #[test]
+    fn a_question_is_no_answer_and_a_heading_carries_none() {
+        let asked = "When can passwords be reset?";
+        check_one(asked, asked, Some(Doubt::Empty));
+        let heading = Line {
+            kind: Kind::Lead,
+            ..place("Backups and how long they are kept")
+        };
+        let verdict = check("Backups and how long they are kept.", &[heading], &[0.99]);
+        assert_eq!(verdict, Verdict::Unsupported(Doubt::Empty));
+    }
+
+    /// One small word turns each of these round.
+    const TURNED: [(&str, &str); 15] = [
+        (
+            "Passwords can be reset unless the account is locked.",
+            "Passwords can be reset if the account is locked.",
+        ),
+        (
+            "Logs are kept for three weeks.",
+            "Logs are kept for two weeks.",
+        ),
+        (
+            "Requests over 1 MB are refused.",
+            "Requests up to 1 MB are refused.",
+        ),
+        (
+            "The replica moved from Dublin to Frankfurt.",
+            "The replica moved to Dublin from Frankfurt.",
+        ),
+        (
+            "It is false that everyone can order a standing desk.",
+            "Everyone can order a standing desk.",
+        ),
+        ("We used to deploy with Jenkins.", "We deploy with Jenkins."),
+        (
+            "The meeting takes place in Busan, not in Seoul.",
+            "The meeting does not take place in Busan.",
+        ),
+        (
+            "The archive holds at least 30 files.",
+            "The archive holds more than 30 files.",
+        ),
+        (
+            "Alice thinks that the migration will be finished in June.",
+            "The migration will be finished in June.",
+        ),
+        ("Part-time employees get 10 days.", "Employees get 10 days."),
+        (
+            "The old portal will be shut down.",
+            "The portal was shut down.",
+        ),
+        ("Avoid restarting the database.", "Restarting the database."),
+        (
+            "신청은 출발 10일 전까지 합니다.",
+            "신청은 출발 10일 후까지 합니다.",
+        ),
+        (
+            "백업은 두 주 동안 보관합니다.",
+            "백업은 한 주 동안 보관합니다.",
+        ),
+        (
+            "결제 서버가 정산 서버를 호출합니다.",
+            "결제 서버를 정산 서버가 호출합니다.",
+        ),
+    ];
+
+    #[test]
+    fn nothing_that_is_nearly_the_sentence_stands() {
+        for (source, claim) in TURNED {
+            let verdict = check(claim, &[place(source)], &[0.99]);
+            assert!(
+                matches!(verdict, Verdict::Unsupported(_)),
+                "{claim:?} from {source:?}"
+            );
+        }
     }
 
     #[test]
     fn numbers_and_what_they_count_must_stand_there() {
         let source = "The controller checks the metrics every 15 seconds by default.";
-        check_one(
-            "The controller checks the metrics every 15 seconds.",
-            source,
-            None,
-        );
+        check_one(source, source, None);
         check_one(
             "The controller checks the metrics every 30 seconds.",
             source,
@@ -408,7 +488,11 @@ mod tests {
             servers,
             Some(Doubt::Order),
         );
-        check_one("Server beta has 8 GB of memory.", servers, None);
+        check_one(
+            "Server beta has 8 GB of memory.",
+            servers,
+            Some(Doubt::Part),
+        );
         let limits = "The upload limit is 10 MB for guests and 50 MB for members.";
         check_one(
             "The upload limit is 50 MB for guests.",
@@ -523,6 +607,9 @@ mod tests {
             check(claim, &line, &[0.80]),
             Verdict::Unsupported(Doubt::Meaning)
         );
-        assert_eq!(check(claim, &line, &[0.90]), Verdict::Supported { line: 0 });
+        assert_eq!(
+            check(claim, &line, &[0.90]),
+            Verdict::Unsupported(Doubt::Part)
+        );
     }
 }

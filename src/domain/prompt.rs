@@ -348,7 +348,6 @@ mod tests {
             let template = Template::parse(file).unwrap();
             let turn = Turn {
                 question: "before".into(),
-                answer: "said".into(),
             };
             let source = SourceSlot {
                 number: 1,

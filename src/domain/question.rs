@@ -61,11 +61,11 @@ impl From<QuestionText> for String {
     }
 }
 
-/// A question that was asked earlier in the conversation, with what was answered.
+/// A question that was asked earlier in the conversation. Not what was answered: a receipt
+/// would keep the words of a document that is forgotten since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {
     pub question: String,
-    pub answer: String,
 }
 
 /// The words to search for: a follow-up that does not stand alone gets the question before it.
@@ -77,7 +77,7 @@ pub struct Turn {
 /// ```
 /// use saseo::domain::question::{Turn, standalone};
 ///
-/// let said = [Turn { question: "How do I add a folder?".into(), answer: "…".into() }];
+/// let said = [Turn { question: "How do I add a folder?".into() }];
 /// assert_eq!(standalone("And remove it?", &said), "How do I add a folder? And remove it?");
 /// assert_eq!(standalone("Where are models stored on disk?", &said), "Where are models stored on disk?");
 /// ```
