@@ -408,27 +408,35 @@ impl Reception {
         }
         let parts = messenger.parts(page);
         for (number, part) in parts.iter().enumerate() {
-            if let Some(post) = posts.get(number) {
-                match messenger.edit(&job.event, post, part, Pace::Must).await {
-                    Err(Unsent::Gone) => {},
-                    done => {
-                        done?;
-                        continue;
-                    },
-                }
-            }
-            let post = messenger.post(&job.event, number, part).await?;
-            match posts.get_mut(number) {
-                Some(gone) => *gone = post,
-                None => posts.push(post),
-            }
-            self.inbox.posted(&job.event.key, &posts).await?;
+            self.settle_part(job, &mut posts, (number, part)).await?;
         }
         // An earlier run may have made more.
         for post in posts.iter().skip(parts.len()) {
             messenger.withdraw(&job.event, post).await?;
         }
         posts.truncate(parts.len());
+        Ok(())
+    }
+
+    async fn settle_part(
+        &self,
+        job: &Job,
+        posts: &mut Vec<String>,
+        (number, part): (usize, &Page),
+    ) -> Result<(), Undelivered> {
+        let messenger = self.messenger(job)?;
+        if let Some(post) = posts.get(number) {
+            match messenger.edit(&job.event, post, part, Pace::Must).await {
+                Err(Unsent::Gone) => {},
+                done => return Ok(done?),
+            }
+        }
+        let post = messenger.post(&job.event, number, part).await?;
+        match posts.get_mut(number) {
+            Some(gone) => *gone = post,
+            None => posts.push(post),
+        }
+        self.inbox.posted(&job.event.key, posts).await?;
         Ok(())
     }
 

@@ -152,12 +152,19 @@ fn event((id, by): (Id, Id), (channel, kind): (Id, PlaceKind), address: &Address
     }
 }
 
+/// What an answer in a channel opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opens {
+    Nothing,
+    Threads,
+}
+
 /// The way to post, without anything behind it.
-fn desk(discord: &Discord, town: &Town, threads: bool) -> Arc<dyn Messenger> {
+fn desk(discord: &Discord, town: &Town, opens: Opens) -> Arc<dyn Messenger> {
     let settings = DiscordSettings {
         api: discord.api(),
         token: discord.token().into(),
-        answer_in_threads: threads,
+        answer_in_threads: opens == Opens::Threads,
         pulse: Pulse::default(),
     };
     let clock = Arc::new(SystemClock::start());
@@ -199,7 +206,8 @@ async fn parts_are_not_made_twice_wherever_they_stand() {
     let town = town(Script::saying(ANSWER)).await;
     let _bot = bot(&discord, town, patient()).await;
     let other = Town::with(Script::saying(ANSWER));
-    let [plain, threads] = [false, true].map(|threads| desk(&discord, &other, threads));
+    let [plain, threads] =
+        [Opens::Nothing, Opens::Threads].map(|opens| desk(&discord, &other, opens));
     for round in 0..rounds {
         let room = guild.channel(&format!("room-{round}"));
         let mina = guild.member(&format!("Mina{round}"), &[]);
@@ -243,7 +251,7 @@ async fn a_command_whose_time_is_over_is_answered_once_in_the_channel() {
     let guild = discord.guild("team");
     let mina = guild.member("Mina", &[]);
     let other = Town::with(Script::saying(ANSWER));
-    let desk = desk(&discord, &other, false);
+    let desk = desk(&discord, &other, Opens::Nothing);
     // Somebody registers the commands, and hears nothing.
     let bot = bot(&discord, town(Script::saying(ANSWER)).await, patient()).await;
     drop(bot);
@@ -269,21 +277,30 @@ fn busiest_second(discord: &Discord) -> usize {
         let until = at[from] + TimeDelta::seconds(1);
         at[from..].iter().take_while(|at| **at < until).count()
     };
+    let busiest = (0..at.len()).max_by_key(|from| within(*from));
+    if let Some(from) = busiest {
+        let d: Vec<_> = at[from..]
+            .iter()
+            .take(within(from))
+            .map(|t| (*t - at[from]).num_milliseconds())
+            .collect();
+        tell(&format!("{d:?}"));
+    }
     (0..at.len()).map(within).max().unwrap_or(0)
 }
 
 #[tokio::test]
 async fn limits_of_every_kind_are_kept_and_nothing_is_lost() {
-    let mentions = size(40, 600);
+    let mentions = size(24, 600);
     let mut chance = Chance::new("limits");
     let discord = Discord::start().await;
-    let mut limited = |pause, scope, share| {
+    let limited = |pause, scope, often| {
         let fault = Fault::Limited(Duration::from_millis(pause), scope);
-        discord.goes_wrong(ANY, fault, Often::Share(share, chance.seed()));
+        discord.goes_wrong(ANY, fault, often);
     };
-    limited(700, Scope::Shared, 10);
-    limited(500, Scope::User, 3);
-    limited(900, Scope::Global, 1);
+    limited(700, Scope::Shared, Often::Share(10, chance.seed()));
+    limited(500, Scope::User, Often::Next(12));
+    limited(900, Scope::Global, Often::Next(6));
     let (people, rooms) = (10, size(8, 40));
     let mut crowd = Crowd::of(&discord.guild("team"), people, rooms);
     let bot = bot(&discord, town(Script::saying(ANSWER)).await, patient()).await;

@@ -18,6 +18,7 @@ use crate::support::script::Script;
 use crate::support::town::Town;
 
 use super::bot::{Bot, Manner};
+use super::lost::watchful;
 
 pub(super) const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
     Unused leave days do not carry over to the next year.\n";
@@ -224,7 +225,7 @@ async fn a_gateway_that_is_cut_again_and_again_loses_and_doubles_nothing() {
     discord.unlimited();
     discord.set(|settings| settings.heartbeat = Duration::from_secs(3));
     let mut crowd = Crowd::of(&discord.guild("team"), 7, 5);
-    let bot = bot(&discord, town(Script::saying(ANSWER)).await, patient()).await;
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
     let began = Instant::now();
 
     for number in 0..cuts {

@@ -16,6 +16,7 @@ use crate::support::discord::people::Given;
 use crate::support::discord::permissions::{EMBED_LINKS, MENTION_EVERYONE, ORDINARY};
 use crate::support::discord::posts;
 use crate::support::discord::record::Request;
+use crate::support::discord::seen::Seen;
 use crate::support::script::Script;
 use crate::support::town::Town;
 
@@ -121,8 +122,8 @@ fn long_answers_fit_whole_and_in_order() {
             .chars()
             .zip(read.chars())
             .take_while(|(one, other)| one == other);
-        let alike: String = alike.map(|(one, _)| one).collect();
-        let rest = |text: &str| text[alike.len()..].chars().take(60).collect::<String>();
+        let alike = alike.count();
+        let rest = |text: &str| text.chars().skip(alike).take(60).collect::<String>();
         assert_eq!(rest(&meant), rest(&read), "number {number}");
     }
     tell(&format!(
@@ -190,10 +191,59 @@ fn said(request: &Request) -> Option<&Value> {
     body.into_iter().find(|body| body["content"].is_string())
 }
 
+/// A page of hostile lines on one subject; the question that is answered from it, hostile too.
+async fn plants(town: &Town, round: usize, chance: &mut Chance, names: (u64, u64)) -> String {
+    let title = format!("Rule {round} {}", hostile(chance, names));
+    let mut lines = Vec::new();
+    for n in 0..EACH {
+        let rule = hostile(chance, names);
+        lines.push(format!("The kiwi{round} rule {n} is {rule} today."));
+    }
+    add(town, &source(round), &title, &lines.join("\n\n")).await;
+    let more: Vec<_> = (0..EACH).map(|_| hostile(chance, names)).collect();
+    format!("What is the kiwi{round} rule? {}", more.join(" "))
+}
+
+fn source(round: usize) -> String {
+    format!("https://wiki.example/rule{round}")
+}
+
+/// Hostile texts in a page, and in a question.
+const EACH: usize = 10;
+
+/// Everything that was sent to be shown lets nobody be called and nothing be previewed.
+fn all_are_quiet(discord: &Discord) -> usize {
+    let requests = discord.requests();
+    let sent: Vec<&Value> = requests.iter().filter_map(said).collect();
+    let allowed = json!({ "parse": [], "replied_user": false });
+    assert!(sent.iter().all(|body| body["allowed_mentions"] == allowed));
+    assert!(
+        sent.iter()
+            .all(|body| body["flags"].as_u64().unwrap() & 4 == 4)
+    );
+    assert_eq!(discord.previewed(), Vec::<String>::new());
+    sent.len()
+}
+
+/// Nothing in `one` calls anybody, shows anything, or leads to another place than `sources`.
+fn is_harmless(one: &Seen, sources: &BTreeSet<String>, (id, role): (u64, u64)) {
+    assert!(one.embeds.is_empty());
+    let links = one.links();
+    assert!(links.iter().all(|link| sources.contains(link)), "{links:?}");
+    let calls = [
+        "@everyone",
+        "@here",
+        &format!("<@{id}>"),
+        &format!("<@&{role}>"),
+    ];
+    for call in calls {
+        assert!(!one.text.contains(call), "{call}: {}", one.text);
+    }
+}
+
 #[tokio::test]
 async fn hostile_texts_call_nobody_and_link_nowhere() {
-    let (rounds, each) = (size(20, 500), 10);
-    let mut chance = Chance::new("hostile texts");
+    let (rounds, mut chance) = (size(20, 500), Chance::new("hostile texts"));
     let discord = Discord::start().await;
     discord.unlimited();
     let guild = discord.guild("team");
@@ -203,89 +253,36 @@ async fn hostile_texts_call_nobody_and_link_nowhere() {
     let names = (mina.id, role.id);
     // It obeys: what it writes is what it was told.
     let bot = bot(&discord, Town::with(Script::echoing()), patient()).await;
-    let mut sources = BTreeSet::new();
     for round in 0..rounds {
-        let uri = format!("https://wiki.example/rule{round}");
-        let mut pieces = || {
-            (0..each)
-                .map(|_| hostile(&mut chance, names))
-                .collect::<Vec<_>>()
-        };
-        let lines = pieces().into_iter().enumerate();
-        let lines =
-            lines.map(|(n, text)| format!("The kiwi{round} rule {n} is {text} today.\n\n"));
-        let title = format!("Rule {round} {}", hostile(&mut Chance::new("title"), names));
-        add(&bot.town, &uri, &title, &lines.collect::<String>()).await;
-        sources.insert(uri);
-        let question = format!("What is the kiwi{round} rule? {}", pieces().join(" "));
-        let before = mina.sees(&general).len();
-        mina.mentions_bot(&general, &question);
+        let question = plants(&bot.town, round, &mut chance, names).await;
+        let said = mina.mentions_bot(&general, &question);
         mina.wait_for(&general, |seen| {
-            let whole = seen.last()?.text.contains("receipt");
-            (seen.len() >= before + 2 && whole).then_some(())
+            let mut replies = seen.iter().filter(|one| one.reply_to == Some(said.id));
+            replies
+                .any(|one| one.text.contains("receipt"))
+                .then_some(())
         })
         .await;
-        bot.settled().await;
         let words = Given::Text(format!("kiwi{round} rule"));
         mina.runs(&general, "library search", &[("words", words)]);
         mina.runs(&general, "library list", &[]);
+        mina.wait_for(&general, |seen| (seen.len() >= round * 4 + 4).then_some(()))
+            .await;
+        bot.settled().await;
     }
-    discord
-        .eventually("everything is shown", || {
-            let seen = mina.sees(&general);
-            (seen.len() >= rounds * 4).then_some(())
-        })
-        .await;
-    bot.settled().await;
 
-    let requests = discord.requests();
-    let sent: Vec<&Value> = requests.iter().filter_map(said).collect();
-    let allowed = json!({ "parse": [], "replied_user": false });
-    assert!(sent.iter().all(|body| body["allowed_mentions"] == allowed));
-    assert!(
-        sent.iter()
-            .all(|body| body["flags"].as_u64().unwrap() & 4 == 4)
-    );
-    let of_the_bot = {
-        let bot = discord.world().bot;
-        assert!(discord.world().users.contains_key(&bot));
-        mina.sees(&general)
-            .into_iter()
-            .filter(|one| one.by == "saseo")
-            .collect::<Vec<_>>()
-    };
-    let ids: BTreeSet<_> = of_the_bot.iter().map(|one| one.id).collect();
-    assert!(
-        discord
-            .pings()
-            .iter()
-            .all(|ping| !ids.contains(&ping.message))
-    );
-    assert_eq!(discord.previewed(), Vec::<String>::new());
-    for one in &of_the_bot {
-        assert!(one.embeds.is_empty());
-        assert!(
-            one.links().iter().all(|link| sources.contains(link)),
-            "{:?}",
-            one.links()
-        );
-        for call in [
-            "@everyone",
-            "@here",
-            &format!("<@{}>", names.0),
-            &format!("<@&{}>", names.1),
-        ] {
-            assert!(!one.text.contains(call), "{call}: {}", one.text);
-        }
+    let sent = all_are_quiet(&discord);
+    let sources: BTreeSet<_> = (0..rounds).map(source).collect();
+    let mut seen = mina.sees(&general);
+    seen.retain(|one| one.by == "saseo");
+    for one in &seen {
+        is_harmless(one, &sources, names);
+        assert!(discord.pings().iter().all(|ping| ping.message != one.id));
     }
+    let links: usize = seen.iter().map(|one| one.links().len()).sum();
     tell(&format!(
-        "hostile texts: {} in documents and questions, {} posts and edits, {} cited links, \
-         nobody called",
-        rounds * each * 2,
-        sent.len(),
-        of_the_bot
-            .iter()
-            .map(|one| one.links().len())
-            .sum::<usize>(),
+        "hostile texts: {} in documents and questions, {sent} posts and edits, {links} cited \
+         links, nobody called",
+        rounds * EACH * 2
     ));
 }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 enum Words {
     These(String),
     /// What it was asked.
+    #[cfg(feature = "discord")]
     Echo,
     /// Nothing: it fails.
     None,
@@ -35,6 +36,7 @@ impl Script {
     }
 
     /// A model that writes whatever it reads.
+    #[cfg(feature = "discord")]
     pub(crate) fn echoing() -> Self {
         Self {
             text: Words::Echo,
@@ -87,6 +89,7 @@ impl ChatModel for Script {
         self.asked.lock().unwrap().push(prompt.to_vec());
         let text = &match &self.text {
             Words::These(text) => text.clone(),
+            #[cfg(feature = "discord")]
             Words::Echo => prompt.iter().map(|message| message.text.as_str()).collect(),
             Words::None => return Err(Unwritten::Failed("the script has no text".into())),
         };

@@ -237,6 +237,7 @@ impl Ears {
         };
         let body = match wire::asked(interaction, &here) {
             Some(Heard::Event(event)) => {
+                let _deferring = self.desk.is_deferring(interaction.id());
                 if self.keep((*event).clone()).await == Some(Accepted::New)
                     && let Err(fault) = self.desk.defer(&event).await
                 {
@@ -463,9 +464,11 @@ impl EventHandler for Ear {
 #[derive(Default)]
 struct Turns(BTreeMap<UserId, oneshot::Receiver<()>>);
 
+/// What to drop when something was heard, and what to wait for before it is.
+type Turn = (oneshot::Sender<()>, oneshot::Receiver<()>);
+
 impl Turns {
-    /// What to wait for before `told` is heard, and what to drop when it was.
-    fn take(&mut self, told: &Told) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
+    fn take(&mut self, told: &Told) -> Option<Turn> {
         const MANY: usize = 1_024;
         let Told::Message(message) = told else {
             return None;
@@ -488,15 +491,17 @@ impl Ears {
         while let Some(told) = told.recv().await {
             while under_way.try_join_next().is_some() {}
             let (ours, turn) = (Arc::clone(self), turns.take(&told));
-            under_way.spawn(async move {
-                let Some((done, before)) = turn else {
-                    return ours.take_in(told).await;
-                };
-                drop(before.await);
-                ours.take_in(told).await;
-                drop(done);
-            });
+            under_way.spawn(async move { ours.take_turn(told, turn).await });
         }
+    }
+
+    async fn take_turn(&self, told: Told, turn: Option<Turn>) {
+        let Some((done, before)) = turn else {
+            return self.take_in(told).await;
+        };
+        drop(before.await);
+        self.take_in(told).await;
+        drop(done);
     }
 
     async fn take_in(&self, told: Told) {

@@ -1,6 +1,7 @@
 //! Replies: posts, edits, and what to do where nobody can tell whether a post was made.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use serenity::http::Route;
 use serenity::model::id::{ApplicationId, ChannelId, InteractionId, MessageId, UserId};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::dialect;
 use super::limiter::Urgency;
@@ -29,6 +30,22 @@ pub(super) struct Desk {
     pub(super) since: DateTime<Utc>,
     /// Whether an answer in a channel opens a thread.
     pub(super) threads: bool,
+    /// Interactions that are about to be acknowledged.
+    pub(super) deferring: Mutex<BTreeMap<InteractionId, watch::Receiver<()>>>,
+}
+
+/// An interaction is about to be acknowledged; until this is dropped its answer waits, which
+/// would be refused before.
+pub(super) struct Deferring<'d> {
+    desk: &'d Desk,
+    id: InteractionId,
+    _done: watch::Sender<()>,
+}
+
+impl Drop for Deferring<'_> {
+    fn drop(&mut self) {
+        self.desk.deferring().remove(&self.id);
+    }
 }
 
 /// A message, as far as we want to know it.
@@ -140,6 +157,22 @@ impl Desk {
         self.me.get_or_try_init(ask).await.copied()
     }
 
+    fn deferring(&self) -> MutexGuard<'_, BTreeMap<InteractionId, watch::Receiver<()>>> {
+        self.deferring
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_deferring(&self, id: InteractionId) -> Deferring<'_> {
+        let (done, waiting) = watch::channel(());
+        self.deferring().insert(id, waiting);
+        Deferring {
+            desk: self,
+            id,
+            _done: done,
+        }
+    }
+
     /// Acknowledges a command or a button: from then on there is a quarter of an hour.
     pub(super) async fn defer(&self, event: &Event) -> Result<(), Fault> {
         match Address::parse(&event.address) {
@@ -199,6 +232,11 @@ impl Desk {
             application_id: application,
             token,
         };
+        let deferring = self.deferring().get(&ticket.id).cloned();
+        if let Some(mut deferring) = deferring {
+            // Nothing is ever sent there; it ends.
+            drop(deferring.changed().await);
+        }
         let edit = || {
             let body = bytes(&wire::edit(page));
             self.rest
@@ -532,10 +570,8 @@ impl Messenger for Desk {
         page: &Page,
         urgency: Pace,
     ) -> Result<(), Unsent> {
-        let message: MessageId = post
-            .parse::<u64>()
-            .ok()
-            .filter(|id| *id > 0)
+        let id = post.parse::<u64>().ok().filter(|id| *id > 0);
+        let message = id
             .map(MessageId::new)
             .ok_or_else(|| Unsent::Refused("the post has no id".to_owned()))?;
         let urgency = match urgency {

@@ -15,7 +15,7 @@ mod messenger;
 pub mod rest;
 pub mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -146,6 +146,7 @@ impl Discord {
             me: OnceCell::new(),
             since,
             threads: settings.answer_in_threads,
+            deferring: Mutex::default(),
         };
         Ok(Self {
             settings,
@@ -177,32 +178,38 @@ impl Discord {
         );
         let ears = Arc::new(ears.await);
         let (hearing, heard) = mpsc::unbounded_channel();
-        let listening = async {
-            let mut facts = self.let_in().await?;
-            self.register(tell).await?;
-            let (mut fruitless, mut turned_away) = (0, 0);
-            loop {
-                let before = ears.sessions();
-                facts.session_start_limit.spend()?;
-                let lost = self.hold(&facts, (&ears, &hearing), tell).await?;
-                let remained = facts.session_start_limit.remaining;
-                facts = self.let_in().await?;
-                let begun = remained.saturating_sub(facts.session_start_limit.remaining);
-                (fruitless, turned_away) = if ears.sessions() > before {
-                    (0, 0)
-                } else {
-                    let tries = begun.max(u32::from(lost == Lost::InACircle));
-                    (fruitless + 1, turned_away + tries)
-                };
-                again(turned_away)?;
-                sleep(back_off(fruitless)).await;
-            }
-        };
         tokio::select! {
-            deaf = listening => deaf,
+            deaf = self.keep_up((&ears, &hearing), tell) => deaf,
             () = ears.attend_to(heard) => Ok(()),
             () = self.rest.turned_away() => lasting(&Fault::Unauthorised),
             _ = closing.wait_for(|closing| *closing) => Ok(()),
+        }
+    }
+
+    /// Makes connections, one after the other.
+    async fn keep_up(
+        &self,
+        (ears, hearing): (&Ears, &UnboundedSender<Told>),
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), Deaf> {
+        let mut facts = self.let_in().await?;
+        self.register(tell).await?;
+        let (mut fruitless, mut turned_away) = (0, 0);
+        loop {
+            let before = ears.sessions();
+            facts.session_start_limit.spend()?;
+            let lost = self.hold(&facts, (ears, hearing), tell).await?;
+            let remained = facts.session_start_limit.remaining;
+            facts = self.let_in().await?;
+            let begun = remained.saturating_sub(facts.session_start_limit.remaining);
+            if ears.sessions() > before {
+                (fruitless, turned_away) = (0, 0);
+            } else {
+                fruitless += 1;
+                turned_away += begun.max(u32::from(lost == Lost::InACircle));
+            }
+            again(turned_away)?;
+            sleep(back_off(fruitless)).await;
         }
     }
 

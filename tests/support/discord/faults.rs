@@ -176,7 +176,9 @@ impl Faults {
                 Vec::new()
             },
             Astray::Shuffled(many, seed) | Astray::Storm(many, seed) => {
-                if matches!(self.events, Astray::Storm(..)) && self.apart.len() % 3 == 0 {
+                if matches!(self.events, Astray::Storm(..))
+                    && self.apart.len().is_multiple_of(3)
+                {
                     self.apart.push(event.clone());
                 }
                 self.apart.push(event);

@@ -225,15 +225,15 @@ async fn harmed(line: &Line, harm: Harm) -> Response {
 
 /// What a limit is counted by: a channel, a guild, or a webhook with its token.
 fn major(route: &Route, names: &[String]) -> Id {
-    let named = |at: usize| names.get(at).map_or("", String::as_str);
+    let part = |at: usize| names.get(at).map_or("", String::as_str);
     if route.bucket == Bucket::Webhook {
-        let token = Sha256::digest(named(1));
+        let token = Sha256::digest(part(1));
         return token
             .iter()
             .take(8)
             .fold(0, |id, byte| id << 8 | Id::from(*byte));
     }
-    named(0).parse().unwrap_or(0)
+    part(0).parse().unwrap_or(0)
 }
 
 type Answer = (u16, Option<Value>, HeaderMap);
