@@ -252,10 +252,7 @@ impl Ears {
                     Choice::Collection => Offered::Collections,
                 };
                 let offers = self.intake.offers(of, &completing.typed).await;
-                let offers = offers.into_iter();
-                let offers: Vec<_> =
-                    offers.map(|(value, name)| Offer { name, value }).collect();
-                wire::choices(&offers)
+                wire::choices(&offers.into_iter().map(offer).collect::<Vec<_>>())
             },
             Some(Heard::Slip(sentence)) => wire::whisper(&Page::notice(sentence)),
             None => return,
@@ -362,6 +359,10 @@ impl Ears {
         let kind = place_kind(channel.kind);
         self.known().kinds.insert(channel.id, kind);
     }
+}
+
+fn offer((value, name): (String, String)) -> Offer {
+    Offer { name, value }
 }
 
 fn noted(done: Result<(), Unrecorded>) {
