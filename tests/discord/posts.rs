@@ -69,11 +69,13 @@ async fn loses_answers(nonces: Nonces) {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn posts_whose_fate_is_unknown_are_not_made_twice() {
     loses_answers(Nonces::Kept).await;
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn posts_whose_fate_is_unknown_are_found_without_a_nonce() {
     loses_answers(Nonces::Ignored).await;
 }
@@ -199,6 +201,7 @@ fn four_once(discord: &Discord, channel: Id) {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn parts_are_not_made_twice_wherever_they_stand() {
     let (rounds, mut chance) = (size(4, 60), Chance::new("parts"));
     let discord = forgetful(Nonces::Ignored, 60, chance.seed()).await;
@@ -245,6 +248,7 @@ async fn parts_are_not_made_twice_wherever_they_stand() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn a_command_whose_time_is_over_is_answered_once_in_the_channel() {
     let mut chance = Chance::new("late");
     let discord = forgetful(Nonces::Ignored, 60, chance.seed()).await;
@@ -290,6 +294,7 @@ fn busiest_second(discord: &Discord) -> usize {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn limits_of_every_kind_are_kept_and_nothing_is_lost() {
     let mentions = size(24, 600);
     let mut chance = Chance::new("limits");
@@ -327,6 +332,7 @@ async fn limits_of_every_kind_are_kept_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn where_it_may_not_write_it_does_not_knock_again_and_again() {
     let discord = Discord::start().await;
     discord.set(|settings| settings.nonces = None);
@@ -351,6 +357,7 @@ async fn where_it_may_not_write_it_does_not_knock_again_and_again() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn an_answer_whose_placeholder_was_taken_away_is_posted_anew() {
     let discord = Discord::start().await;
     let guild = discord.guild("team");
@@ -365,6 +372,7 @@ async fn an_answer_whose_placeholder_was_taken_away_is_posted_anew() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn who_asked_is_told_when_the_bot_is_sent_away_meanwhile() {
     let discord = Discord::start().await;
     let guild = discord.guild("team");
@@ -380,6 +388,7 @@ async fn who_asked_is_told_when_the_bot_is_sent_away_meanwhile() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn the_last_word_is_not_overtaken_by_one_on_its_way() {
     let discord = Discord::start().await;
     let guild = discord.guild("team");
@@ -403,6 +412,7 @@ async fn the_last_word_is_not_overtaken_by_one_on_its_way() {
 }
 
 #[tokio::test]
+#[ignore = "a storm; run it with make storms"]
 async fn an_answer_waits_for_a_discord_that_is_away_and_holds_up_nobody() {
     let discord = Discord::start().await;
     let mut crowd = Crowd::of(&discord.guild("team"), 3, 3);
