@@ -19,7 +19,7 @@ use serenity::model::channel::{ChannelType, GuildChannel, Message};
 use serenity::model::event::ResumedEvent;
 use serenity::model::gateway::Ready;
 use serenity::model::guild::{Guild, Role};
-use serenity::model::id::{ApplicationId, ChannelId, GuildId, RoleId, UserId};
+use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, RoleId, UserId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -236,16 +236,7 @@ impl Ears {
             return;
         };
         let body = match wire::asked(interaction, &here) {
-            Some(Heard::Event(event)) => {
-                let _deferring = self.desk.is_deferring(interaction.id());
-                if self.keep((*event).clone()).await == Some(Accepted::New)
-                    && let Err(fault) = self.desk.defer(&event).await
-                {
-                    // The reply itself will find another way.
-                    tracing::warn!(event = %event.key, "not acknowledged: {fault}");
-                }
-                return;
-            },
+            Some(Heard::Event(event)) => return self.take_on(&event, interaction.id()).await,
             Some(Heard::Completing(completing)) => {
                 let of = match completing.choice {
                     Choice::Document => Offered::Documents,
@@ -260,6 +251,17 @@ impl Ears {
         let (id, token) = (interaction.id(), interaction.token());
         if let Err(fault) = self.desk.respond(id, token, &body).await {
             tracing::debug!("an interaction could not be answered: {fault}");
+        }
+    }
+
+    /// Keeps what a command or a button asks for, and acknowledges it.
+    async fn take_on(&self, event: &Event, id: InteractionId) {
+        let _deferring = self.desk.is_deferring(id);
+        if self.keep(event.clone()).await == Some(Accepted::New)
+            && let Err(fault) = self.desk.defer(event).await
+        {
+            // The reply itself will find another way.
+            tracing::warn!(event = %event.key, "not acknowledged: {fault}");
         }
     }
 

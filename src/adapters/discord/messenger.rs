@@ -294,20 +294,40 @@ impl Desk {
             .await
     }
 
-    /// Our post among the first of its channel after the event. Discord does not tell the nonces
-    /// of what it has kept: it is known by what it replies to, else by what it says.
-    async fn find(&self, post: &Post<'_>) -> Result<Option<MessageId>, Fault> {
-        const FIRST: usize = 100;
+    /// What we have said in the channel of `post` since its event: where much more was said
+    /// since, the oldest of it and the newest.
+    async fn said_since(&self, post: &Post<'_>) -> Result<Vec<Seen>, Fault> {
+        const PAGE: usize = 100;
+        const MOST_PAGES: usize = 10;
         let route = Route::ChannelMessages {
             channel_id: post.channel,
         };
-        let call = Call::get(route)
-            .param("limit", FIRST)
-            .param("after", post.after);
-        let mut seen: Vec<Seen> = self.rest.call(call.urgency(Urgency::Must)).await?;
         let me = self.me().await?;
-        seen.retain(|message| message.author.id == me);
-        seen.sort_by_key(|message| message.id);
+        let (mut said, mut after) = (Vec::new(), Some(post.after));
+        for page in 0..=MOST_PAGES {
+            let call = Call::get(route).param("limit", PAGE).urgency(Urgency::Must);
+            let call = match after {
+                Some(after) => call.param("after", after),
+                None => call,
+            };
+            let mut seen: Vec<Seen> = self.rest.call(call).await?;
+            seen.sort_by_key(|message| message.id);
+            let (count, last) = (seen.len(), seen.last().map(|message| message.id.get()));
+            seen.retain(|message| message.author.id == me);
+            seen.retain(|message| said.iter().all(|known: &Seen| known.id != message.id));
+            said.append(&mut seen);
+            if count < PAGE || after.is_none() {
+                break;
+            }
+            after = last.filter(|_| page + 1 < MOST_PAGES);
+        }
+        Ok(said)
+    }
+
+    /// Our post in its channel after the event. Discord does not tell the nonces of what it has
+    /// kept: it is known by what it replies to, else by what it says.
+    async fn find(&self, post: &Post<'_>) -> Result<Option<MessageId>, Fault> {
+        let seen = self.said_since(post).await?;
         let nonce = wire::nonce(&post.event.key, post.part);
         let same_nonce = |message: &&Seen| {
             message.nonce.as_ref().and_then(Value::as_str) == Some(nonce.as_str())
