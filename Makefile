@@ -31,7 +31,7 @@ test-core:
 # hour. It prints what it counted, and the seed that does it again (SASEO_SEED).
 storms:
 	SASEO_STORMS=full $(CARGO) test --no-default-features --features discord --locked \
-		discord:: -- --include-ignored --nocapture --test-threads=2
+		discord:: -- --nocapture --test-threads=2
 
 # Measures and prints a table; put nothing else on the machine meanwhile.
 bench: check-tools

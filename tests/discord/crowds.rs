@@ -23,7 +23,6 @@ fn number(prompt: &str) -> Option<(usize, usize)> {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn of_a_flood_as_many_are_answered_as_may_wait_and_the_others_are_told() {
     let (mentions, queue) = (size(160, 1_000), size(40, 200));
     let chance = &mut Chance::new("flood");
@@ -103,7 +102,6 @@ fn acknowledged(discord: &Discord) -> Vec<i64> {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn commands_are_acknowledged_in_time_whatever_else_goes_on() {
     let commands = size(60, 200);
     let discord = Discord::start().await;

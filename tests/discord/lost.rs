@@ -88,7 +88,6 @@ async fn falls_into(hole: Hole, times: usize) -> Duration {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn after_a_black_hole_it_is_back_within_half_a_minute() {
     let holes = [Hole::Refused, Hole::All, Hole::Gateway];
     let falls = holes.map(|hole| falls_into(hole, size(1, 7)));
@@ -118,7 +117,6 @@ async fn turned_away(code: u16) -> (Deaf, usize) {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn who_may_not_listen_ends_at_once_and_says_what_to_do() {
     for (code, advice) in [
         (4004, "developer portal"),
@@ -133,7 +131,6 @@ async fn who_may_not_listen_ends_at_once_and_says_what_to_do() {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn who_gets_no_session_ends_after_a_few_tries() {
     let ends = [4010, 4011, 4012].map(async |code| (code, turned_away(code).await));
     for (code, (ended, tries)) in futures::future::join_all(ends).await {
@@ -148,7 +145,6 @@ async fn who_gets_no_session_ends_after_a_few_tries() {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn a_token_that_is_taken_away_ends_it() {
     let discord = Discord::start().await;
     let mut crowd = Crowd::of(&discord.guild("team"), 1, 1);
@@ -162,7 +158,6 @@ async fn a_token_that_is_taken_away_ends_it() {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn it_ends_before_discord_takes_its_token_away() {
     let discord = Discord::start().await;
     discord.set(|settings| settings.session_starts = 49);
@@ -177,7 +172,6 @@ async fn it_ends_before_discord_takes_its_token_away() {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn what_the_disk_kept_only_half_is_answered() {
     let discord = Discord::start().await;
     let mut crowd = Crowd::of(&discord.guild("team"), 1, 1);
@@ -190,7 +184,6 @@ async fn what_the_disk_kept_only_half_is_answered() {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn what_the_disk_refused_is_heard_in_the_next_session() {
     let discord = Discord::start().await;
     let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);

@@ -100,7 +100,6 @@ fn shown(content: &str) -> String {
 }
 
 #[test]
-#[ignore = "a storm; run it with make storms"]
 fn long_answers_fit_whole_and_in_order() {
     let (answers, mut chance) = (size(200, 3_000), Chance::new("long answers"));
     let (mut posted, mut longest) = (0, 0);
@@ -243,7 +242,6 @@ fn is_harmless(one: &Seen, sources: &BTreeSet<String>, (id, role): (u64, u64)) {
 }
 
 #[tokio::test]
-#[ignore = "a storm; run it with make storms"]
 async fn hostile_texts_call_nobody_and_link_nowhere() {
     let (rounds, mut chance) = (size(20, 500), Chance::new("hostile texts"));
     let discord = Discord::start().await;
