@@ -25,8 +25,8 @@ use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::interaction::{Interactions, Ticket};
 use super::limiter::Urgency;
-use super::messenger::Desk;
 use super::rest::{Call, Rest};
 use super::wire::{self, Choice, Heard, Here, Offer, Rank};
 use crate::domain::event::{Event, PlaceKind};
@@ -37,7 +37,7 @@ use crate::ports::{Accepted, Cause, Clock, Inbox, Intake, Offered, Unrecorded};
 /// Listens.
 pub(super) struct Ears {
     rest: Arc<Rest>,
-    desk: Arc<Desk>,
+    interactions: Arc<Interactions>,
     intake: Arc<dyn Intake>,
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
@@ -94,7 +94,7 @@ fn id_at(at: DateTime<Utc>) -> u64 {
 
 impl Ears {
     pub(super) async fn new(
-        (rest, desk): (Arc<Rest>, Arc<Desk>),
+        (rest, interactions): (Arc<Rest>, Arc<Interactions>),
         intake: Arc<dyn Intake>,
         inbox: Arc<dyn Inbox>,
         clock: Arc<dyn Clock>,
@@ -106,7 +106,7 @@ impl Ears {
         let heard = heard.unwrap_or(0);
         Self {
             rest,
-            desk,
+            interactions,
             intake,
             inbox,
             clock,
@@ -249,16 +249,17 @@ impl Ears {
             None => return,
         };
         let (id, token) = (interaction.id(), interaction.token());
-        if let Err(fault) = self.desk.respond(id, token, &body).await {
+        if let Err(fault) = self.interactions.respond(id, token, &body).await {
             tracing::debug!("an interaction could not be answered: {fault}");
         }
     }
 
     /// Keeps what a command or a button asks for, and acknowledges it.
     async fn take_on(&self, event: &Event, id: InteractionId) {
-        let _deferring = self.desk.is_deferring(id);
+        let _deferring = self.interactions.is_deferring(id);
         if self.keep(event.clone()).await == Some(Accepted::New)
-            && let Err(fault) = self.desk.defer(event).await
+            && let Some(ticket) = Ticket::of(event)
+            && let Err(fault) = self.interactions.acknowledge(&ticket).await
         {
             // The reply itself will find another way.
             tracing::warn!(event = %event.key, "not acknowledged: {fault}");

@@ -1,18 +1,17 @@
 //! Replies: posts, edits, and what to do where nobody can tell whether a post was made.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serenity::http::Route;
-use serenity::model::id::{ApplicationId, ChannelId, InteractionId, MessageId, UserId};
-
-use tokio::sync::{OnceCell, watch};
+use serenity::model::id::{ChannelId, MessageId, UserId};
+use tokio::sync::OnceCell;
 
 use super::dialect;
+use super::interaction::{Interactions, Ticket};
 use super::limiter::Urgency;
 use super::rest::{Call, Fault, Rest};
 use super::wire::{self, Address, Deferred};
@@ -30,22 +29,7 @@ pub(super) struct Desk {
     pub(super) since: DateTime<Utc>,
     /// Whether an answer in a channel opens a thread.
     pub(super) threads: bool,
-    /// Interactions that are about to be acknowledged.
-    pub(super) deferring: Mutex<BTreeMap<InteractionId, watch::Receiver<()>>>,
-}
-
-/// An interaction is about to be acknowledged; until this is dropped its answer waits, which
-/// would be refused before.
-pub(super) struct Deferring<'d> {
-    desk: &'d Desk,
-    id: InteractionId,
-    _done: watch::Sender<()>,
-}
-
-impl Drop for Deferring<'_> {
-    fn drop(&mut self) {
-        self.desk.deferring().remove(&self.id);
-    }
+    pub(super) interactions: Arc<Interactions>,
 }
 
 /// A message, as far as we want to know it.
@@ -99,8 +83,8 @@ struct Reference {
 
 /// What was made, by its id.
 #[derive(Debug, Deserialize)]
-struct Made {
-    id: MessageId,
+pub(super) struct Made {
+    pub(super) id: MessageId,
 }
 
 #[derive(Debug, Deserialize)]
@@ -138,15 +122,6 @@ impl Post<'_> {
     }
 }
 
-/// An interaction, by what answers it.
-#[derive(Clone, Copy)]
-struct Ticket<'a> {
-    application: ApplicationId,
-    id: InteractionId,
-    token: &'a str,
-    deferred: Deferred,
-}
-
 impl Desk {
     /// Our own user.
     pub(super) async fn me(&self) -> Result<UserId, Fault> {
@@ -155,110 +130,6 @@ impl Desk {
             Ok(me.id)
         };
         self.me.get_or_try_init(ask).await.copied()
-    }
-
-    fn deferring(&self) -> MutexGuard<'_, BTreeMap<InteractionId, watch::Receiver<()>>> {
-        self.deferring
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn is_deferring(&self, id: InteractionId) -> Deferring<'_> {
-        let (done, waiting) = watch::channel(());
-        self.deferring().insert(id, waiting);
-        Deferring {
-            desk: self,
-            id,
-            _done: done,
-        }
-    }
-
-    /// Acknowledges a command or a button: from then on there is a quarter of an hour.
-    pub(super) async fn defer(&self, event: &Event) -> Result<(), Fault> {
-        match Address::parse(&event.address) {
-            Some(Address::Interaction {
-                application,
-                id,
-                token,
-                deferred,
-                ..
-            }) => {
-                self.acknowledge(Ticket {
-                    application,
-                    id,
-                    token: &token,
-                    deferred,
-                })
-                .await
-            },
-            Some(Address::Message { .. }) | None => Ok(()),
-        }
-    }
-
-    async fn acknowledge(&self, ticket: Ticket<'_>) -> Result<(), Fault> {
-        let body = wire::defer(ticket.deferred);
-        match self.respond(ticket.id, ticket.token, &body).await {
-            Err(fault) if fault.is_answered_already() => Ok(()),
-            done => done,
-        }
-    }
-
-    /// The first answer to an interaction.
-    pub(super) async fn respond(
-        &self,
-        interaction_id: InteractionId,
-        token: &str,
-        body: &Value,
-    ) -> Result<(), Fault> {
-        let call = Call::post(Route::InteractionResponse {
-            interaction_id,
-            token,
-        });
-        // A second one is refused as answered already.
-        let call = call
-            .body(bytes(body))
-            .urgency(Urgency::Must)
-            .harmless_twice();
-        self.rest.tell(call).await
-    }
-
-    /// Puts a reply where the interaction's answer stands. `None`: there is no such place any
-    /// more, only the channel.
-    async fn original(&self, ticket: Ticket<'_>, page: &Page) -> Result<Option<String>, Fault> {
-        let Ticket {
-            application, token, ..
-        } = ticket;
-        let route = Route::WebhookOriginalInteractionResponse {
-            application_id: application,
-            token,
-        };
-        let deferring = self.deferring().get(&ticket.id).cloned();
-        if let Some(mut deferring) = deferring {
-            // Nothing is ever sent there; it ends.
-            drop(deferring.changed().await);
-        }
-        let edit = || {
-            let body = bytes(&wire::edit(page));
-            self.rest
-                .call::<Made>(Call::patch(route).body(body).urgency(Urgency::Must))
-        };
-        let first = edit().await;
-        let again = match first {
-            // Nobody acknowledged it: we were killed, or are quicker than we are ourselves.
-            Err(fault) if fault.is_unknown() || fault.is_expired() => {
-                match self.acknowledge(ticket).await {
-                    Ok(()) => edit().await,
-                    Err(fault) if fault.is_unknown() || fault.is_expired() => return Ok(None),
-                    Err(fault) => Err(fault),
-                }
-            },
-            other => other,
-        };
-        match again {
-            Ok(made) => Ok(Some(made.id.to_string())),
-            Err(fault) if fault.is_unknown() || fault.is_expired() => Ok(None),
-            Err(fault) => Err(fault),
-        }
     }
 
     /// Makes a post once, whatever happens to the requests.
@@ -384,59 +255,25 @@ impl Desk {
     }
 
     async fn first(&self, event: &Event, page: &Page) -> Result<String, Fault> {
-        let Some(Address::Interaction {
-            application,
-            id,
-            token,
-            deferred,
-            ..
-        }) = Address::parse(&event.address)
-        else {
+        let Some(ticket) = Ticket::of(event) else {
             return self.in_channel(event, 0, page).await;
         };
-        let ticket = Ticket {
-            application,
-            id,
-            token: &token,
-            deferred,
-        };
-        match self.original(ticket, page).await? {
-            Some(made) => Ok(made),
-            None if deferred == Deferred::Fresh => self.in_channel(event, 0, page).await,
+        match self.interactions.original(&ticket, page).await? {
+            Some(made) => Ok(made.to_string()),
+            None if ticket.deferred == Deferred::Fresh => self.in_channel(event, 0, page).await,
             // What only one person was to see is not for the channel.
             None => Err(Fault::Unsendable("the command can no longer be answered")),
         }
     }
 
     async fn further(&self, event: &Event, part: usize, page: &Page) -> Result<String, Fault> {
-        if let Some(Address::Interaction {
-            application,
-            token,
-            deferred,
-            ..
-        }) = Address::parse(&event.address)
-            && deferred != Deferred::Fresh
-        {
-            let made = self.whisper(application, &token, page).await?;
-            return Ok(made.id.to_string());
+        match Ticket::of(event).filter(|ticket| ticket.deferred != Deferred::Fresh) {
+            Some(ticket) => {
+                let made = self.interactions.whisper(&ticket, page).await?;
+                Ok(made.to_string())
+            },
+            None => self.in_channel(event, part, page).await,
         }
-        self.in_channel(event, part, page).await
-    }
-
-    /// A further reply to an interaction, for the person alone.
-    async fn whisper(
-        &self,
-        application_id: ApplicationId,
-        token: &str,
-        page: &Page,
-    ) -> Result<Made, Fault> {
-        let route = Route::WebhookFollowupMessages {
-            application_id,
-            token,
-        };
-        let body = bytes(&wire::follow_up(page, Deferred::Private));
-        let call = Call::post(route).body(body).urgency(Urgency::Must);
-        self.rest.call(call).await
     }
 
     async fn in_channel(
@@ -559,7 +396,7 @@ fn unsent(fault: Fault) -> Unsent {
     }
 }
 
-fn bytes(body: &Value) -> Vec<u8> {
+pub(super) fn bytes(body: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
@@ -599,17 +436,12 @@ impl Messenger for Desk {
             Pace::Must => Urgency::Must,
         };
         let body = bytes(&wire::edit(page));
-        if let Some(Address::Interaction {
-            application, token, ..
-        }) = Address::parse(&event.address)
-        {
-            let route = Route::WebhookFollowupMessage {
-                application_id: application,
-                token: &token,
-                message_id: message,
-            };
-            let call = Call::patch(route).body(body.clone()).urgency(urgency);
-            match self.rest.tell(call).await {
+        if let Some(ticket) = Ticket::of(event) {
+            let edited = self
+                .interactions
+                .edit(&ticket, message, (page, urgency))
+                .await;
+            match edited {
                 // After a quarter of an hour it is a message like any other.
                 Err(fault) if fault.is_unknown() || fault.is_expired() => {},
                 done => return done.map_err(unsent),
@@ -633,27 +465,13 @@ impl Messenger for Desk {
     }
 
     async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
-        let Some(Address::Interaction {
-            application,
-            id,
-            token,
-            deferred,
-            ..
-        }) = Address::parse(&event.address)
-        else {
+        let in_place = |ticket: &Ticket| ticket.deferred == Deferred::InPlace;
+        let Some(ticket) = Ticket::of(event).filter(in_place) else {
             return self.post(event, 0, page).await.map(drop);
         };
-        if deferred != Deferred::InPlace {
-            return self.post(event, 0, page).await.map(drop);
-        }
-        let ticket = Ticket {
-            application,
-            id,
-            token: &token,
-            deferred,
-        };
-        self.acknowledge(ticket).await.map_err(unsent)?;
-        match self.whisper(application, &token, page).await {
+        let acknowledged = self.interactions.acknowledge(&ticket).await;
+        acknowledged.map_err(unsent)?;
+        match self.interactions.whisper(&ticket, page).await {
             // Twice is better than never where only one person sees it, and never is better
             // than for ever.
             Ok(_) | Err(Fault::Unclear { .. }) => Ok(()),

@@ -2,20 +2,21 @@
 //! limits itself.
 //!
 //! `wire` and `dialect` translate and do nothing else; `line` connects, `gateway` listens,
-//! `messenger` replies, `limiter` and `rest` are the way out, `commands` is what people can
-//! type, `health` looks whether all of it will work.
+//! `messenger` replies, `interaction` replies to commands and buttons, `limiter` and `rest` are
+//! the way out, `commands` is what people can type, `health` looks whether all of it will work.
 
 pub mod commands;
 pub mod dialect;
 mod gateway;
 pub mod health;
+mod interaction;
 mod line;
 pub mod limiter;
 mod messenger;
 pub mod rest;
 pub mod wire;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +31,7 @@ use tokio::sync::{OnceCell, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use gateway::{Ear, Ears, Told};
+use interaction::Interactions;
 use line::Line;
 use messenger::Desk;
 use rest::{Call, Fault, Rest, Timeouts, Unfit};
@@ -146,7 +148,7 @@ impl Discord {
             me: OnceCell::new(),
             since,
             threads: settings.answer_in_threads,
-            deferring: Mutex::default(),
+            interactions: Arc::new(Interactions::new(Arc::clone(&rest))),
         };
         Ok(Self {
             settings,
@@ -169,7 +171,7 @@ impl Discord {
         mut closing: watch::Receiver<bool>,
         tell: &(dyn Fn(&str) + Sync),
     ) -> Result<(), Deaf> {
-        let ways = (Arc::clone(&self.rest), Arc::clone(&self.desk));
+        let ways = (Arc::clone(&self.rest), Arc::clone(&self.desk.interactions));
         let ears = Ears::new(
             ways,
             intake,
