@@ -5,19 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::DateTime;
 use saseo::adapters::clock::SystemClock;
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
-use saseo::domain::document::{CollectionName, Document, Shelfmark};
 use saseo::domain::event::{
-    Curators, Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
+    Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
 };
 use saseo::domain::language::Language;
-use saseo::ports::{
-    Accepted, Acquirer, Handed, Inbox as _, Intake as _, Messenger, Offered, Unacquired,
-};
+use saseo::ports::{Accepted, Inbox as _, Intake as _, Messenger, Offered};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -73,15 +69,7 @@ impl Hall {
     }
 
     fn open(&self) {
-        self.open.send_replace(Some(Counter {
-            desk: self.town.desk.clone(),
-            acquirer: Arc::new(Texts),
-            collection: CollectionName::default(),
-            longest: 1 << 20,
-            curators: Curators {
-                roles: vec!["librarian".into()],
-            },
-        }));
+        self.open.send_replace(Some(self.town.counter()));
     }
 
     async fn hears(&self, event: &Event) -> Accepted {
@@ -129,36 +117,6 @@ fn quick() -> ReceptionRules {
     ReceptionRules {
         pace: Duration::from_millis(20),
         ..ReceptionRules::default()
-    }
-}
-
-/// Takes texts as they are.
-struct Texts;
-
-#[async_trait]
-impl Acquirer for Texts {
-    async fn page(&self, _: &str, _: &CollectionName) -> Result<Document, Unacquired> {
-        Err(Unacquired("it could not be reached".into()))
-    }
-
-    async fn file(
-        &self,
-        file: Handed<'_>,
-        uri: &str,
-        collection: &CollectionName,
-    ) -> Result<Document, Unacquired> {
-        Ok(Document {
-            shelfmark: Shelfmark {
-                collection: collection.clone(),
-                uri: uri.to_owned(),
-            },
-            title: "Note".into(),
-            language: Language::English,
-            modified: None,
-            text: String::from_utf8(file.bytes.to_vec()).unwrap(),
-            origin: Some(uri.to_owned()),
-            carried: None,
-        })
     }
 }
 

@@ -11,10 +11,8 @@ use saseo::adapters::discord::{Deaf, Discord as Line, DiscordSettings, Pulse};
 use saseo::adapters::store::Mailbox;
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
-use saseo::domain::document::{CollectionName, Document, Shelfmark};
-use saseo::domain::event::{Curators, Event, EventKey, Platform};
-use saseo::domain::language::Language;
-use saseo::ports::{Accepted, Acquirer, Closed, Handed, Inbox, Unacquired, Unrecorded};
+use saseo::domain::event::{Event, EventKey, Platform};
+use saseo::ports::{Accepted, Closed, Inbox, Unrecorded};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -108,15 +106,7 @@ impl Bot {
     }
 
     pub(super) fn open(&self) {
-        self.open.send_replace(Some(Counter {
-            desk: self.town.desk.clone(),
-            acquirer: Arc::new(Texts),
-            collection: CollectionName::default(),
-            longest: 1 << 20,
-            curators: Curators {
-                roles: vec!["librarian".into()],
-            },
-        }));
+        self.open.send_replace(Some(self.town.counter()));
     }
 
     /// Until every event has its answer.
@@ -225,41 +215,5 @@ impl Inbox for Disk {
 
     async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded> {
         self.inbox.marks(prefix).await
-    }
-}
-
-/// Takes texts as they are: parsing is shown elsewhere.
-struct Texts;
-
-#[async_trait]
-impl Acquirer for Texts {
-    async fn page(&self, _: &str, _: &CollectionName) -> Result<Document, Unacquired> {
-        Err(Unacquired("it could not be reached".into()))
-    }
-
-    async fn file(
-        &self,
-        file: Handed<'_>,
-        uri: &str,
-        collection: &CollectionName,
-    ) -> Result<Document, Unacquired> {
-        let text = String::from_utf8(file.bytes.to_vec())
-            .map_err(|_| Unacquired("it is not text".into()))?;
-        Ok(Document {
-            shelfmark: Shelfmark {
-                collection: collection.clone(),
-                uri: uri.to_owned(),
-            },
-            title: if file.name.is_empty() {
-                uri.to_owned()
-            } else {
-                file.name.to_owned()
-            },
-            language: Language::of(&text),
-            modified: None,
-            carried: None,
-            origin: Some(uri.to_owned()),
-            text,
-        })
     }
 }

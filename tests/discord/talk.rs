@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use saseo::adapters::discord::Deaf;
 
-use crate::support::discord::guilds::Channel;
-use crate::support::discord::people::Given;
+use crate::support::discord::guilds::{Channel, Guild};
+use crate::support::discord::people::{Given, Person};
 use crate::support::discord::seen::Seen;
 use crate::support::discord::{Discord, permissions};
 use crate::support::script::Script;
@@ -17,6 +17,15 @@ const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
     Unused leave days do not carry over to the next year.\n";
 const QUESTION: &str = "How many days of leave does an employee have?";
 const ANSWER: &str = "Every employee has 15 days of leave a year.";
+
+/// A server with one channel and one person in it.
+async fn team() -> (Discord, Guild, Channel, Person) {
+    let discord = Discord::start().await;
+    let guild = discord.guild("team");
+    let general = guild.channel("general");
+    let mina = guild.member("Mina", &[]);
+    (discord, guild, general, mina)
+}
 
 async fn town(script: Script) -> Town {
     let town = Town::with(script);
@@ -36,10 +45,7 @@ fn with(text: &'static str) -> impl Fn(&[Seen]) -> Option<Seen> {
 
 #[tokio::test]
 async fn a_mention_is_answered_below_it_with_its_source_and_buttons() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
 
     let said = mina.mentions_bot(&general, QUESTION);
@@ -60,10 +66,7 @@ async fn a_mention_is_answered_below_it_with_its_source_and_buttons() {
 
 #[tokio::test]
 async fn korean_is_answered_in_korean() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let town = Town::with(Script::saying("연차는 15일입니다."));
     town.add(
         "휴가",
@@ -81,10 +84,7 @@ async fn korean_is_answered_in_korean() {
 
 #[tokio::test]
 async fn a_command_is_acknowledged_and_answered_in_its_place() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
 
     let run = mina.runs(&general, "ask", &[("question", QUESTION.into())]);
@@ -234,10 +234,7 @@ async fn buttons_show_the_receipt_and_take_a_vote() {
 
 #[tokio::test]
 async fn where_nothing_was_found_the_receipt_names_no_sources() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let bot = Bot::start(&discord, Town::with(Script::saying(ANSWER))).await;
     mina.mentions_bot(&general, QUESTION);
     let declined = mina.wait_for(&general, with("receipt")).await;
@@ -282,10 +279,7 @@ async fn a_stop_button_ends_the_answer() {
 
 #[tokio::test]
 async fn a_reply_to_an_answer_is_a_follow_up() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
     mina.mentions_bot(&general, QUESTION);
     let answer = mina.wait_for(&general, with("**Sources**")).await;
@@ -300,10 +294,7 @@ async fn a_reply_to_an_answer_is_a_follow_up() {
 
 #[tokio::test]
 async fn an_answer_may_open_a_thread_and_go_on_there_without_replies() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let manner = Manner {
         threads: true,
         ..Manner::default()
@@ -360,10 +351,7 @@ async fn a_wrong_token_ends_it_with_what_to_do() {
 
 #[tokio::test]
 async fn while_one_types_the_documents_are_offered() {
-    let discord = Discord::start().await;
-    let guild = discord.guild("team");
-    let general = guild.channel("general");
-    let mina = guild.member("Mina", &[]);
+    let (discord, _, general, mina) = team().await;
     let _bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
     let options = [("document", Given::from("lea"))];
     let offers = mina

@@ -3,20 +3,23 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use saseo::adapters::clock::SystemClock;
 use saseo::adapters::store::{Mailbox, Stacks};
 use saseo::app::answer::{Asked, Unanswered, answer};
 use saseo::app::desk::{Desk, Prompts, Rules};
+use saseo::app::errands::Counter;
 use saseo::app::ingest::{Elsewhere, Shelved, shelve};
 use saseo::domain::chunk::ChunkRules;
 use saseo::domain::document::{CollectionName, Document, Shelfmark};
+use saseo::domain::event::Curators;
 use saseo::domain::language::Language;
 use saseo::domain::passage::{Passage, Scope};
 use saseo::domain::prompt::Template;
 use saseo::domain::question::{QuestionText, Turn};
 use saseo::domain::reading::Limits;
 use saseo::domain::receipt::{Receipt, Sampling};
-use saseo::ports::{Audience, Embedder};
+use saseo::ports::{Acquirer, Audience, Embedder, Handed, Unacquired};
 
 use super::embedder::WordHashes;
 use super::script::Script;
@@ -82,6 +85,19 @@ impl Town {
         )
         .await
         .unwrap()
+    }
+
+    /// What it takes to answer messengers here: curators have the role `librarian`.
+    pub(crate) fn counter(&self) -> Counter {
+        Counter {
+            desk: self.desk.clone(),
+            acquirer: Arc::new(Texts),
+            collection: CollectionName::default(),
+            longest: 1 << 20,
+            curators: Curators {
+                roles: vec!["librarian".into()],
+            },
+        }
     }
 
     pub(crate) async fn ask(&self, question: &str) -> (Receipt, Seen) {
@@ -154,5 +170,41 @@ fn rules() -> Rules {
             seed: 1,
             longest: 72,
         },
+    }
+}
+
+/// Takes texts as they are: parsing is shown elsewhere.
+struct Texts;
+
+#[async_trait]
+impl Acquirer for Texts {
+    async fn page(&self, _: &str, _: &CollectionName) -> Result<Document, Unacquired> {
+        Err(Unacquired("it could not be reached".into()))
+    }
+
+    async fn file(
+        &self,
+        file: Handed<'_>,
+        uri: &str,
+        collection: &CollectionName,
+    ) -> Result<Document, Unacquired> {
+        let text = String::from_utf8(file.bytes.to_vec())
+            .map_err(|_| Unacquired("it is not text".into()))?;
+        Ok(Document {
+            shelfmark: Shelfmark {
+                collection: collection.clone(),
+                uri: uri.to_owned(),
+            },
+            title: if file.name.is_empty() {
+                uri.to_owned()
+            } else {
+                file.name.to_owned()
+            },
+            language: Language::of(&text),
+            modified: None,
+            carried: None,
+            origin: Some(uri.to_owned()),
+            text,
+        })
     }
 }
