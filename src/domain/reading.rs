@@ -46,6 +46,7 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
     // Small sections share a passage and keep their heading lines in it.
     let mut above: Vec<(usize, String)> = Vec::new();
     let mut columns: Option<Vec<String>> = None;
+    let mut list = List::new(passage);
     let mut lines = Vec::new();
     for span in sentence::sentences(&passage.text) {
         let raw = passage
@@ -70,6 +71,12 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
         } else if heads_a_table(passage.text.get(span.end..).unwrap_or_default()) {
             (columns, kind) = (Some(cells(&text)), Kind::Lead);
         }
+        if let Some((led, says)) = list.carry((&passage.text, span.start), raw, &text) {
+            if says && kind == Kind::Lead && !led.ends_with(LEADING) {
+                kind = Kind::Statement;
+            }
+            text = led;
+        }
         let under = above.iter().map(|(_, heading)| heading.clone()).collect();
         lines.push(Line {
             passage: number,
@@ -80,6 +87,118 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
         });
     }
     lines
+}
+
+/// What ends like this leads to what follows.
+const LEADING: [char; 3] = ['?', ':', '：'];
+
+/// What governs the items of a list: alone, an item of things forbidden reads like advice.
+#[derive(Default)]
+struct List {
+    /// What stands directly before, if a list that began now would go on with it.
+    before: Option<Opening>,
+    /// What governs items that stand further in than this many blanks less one, outermost first.
+    leads: Vec<(usize, Opening)>,
+    /// The item as far as it was read, with its lead.
+    item: Option<String>,
+}
+
+#[derive(Clone)]
+struct Opening {
+    text: String,
+    /// Whether it is a sentence; a heading only names what stands below.
+    says: bool,
+}
+
+impl List {
+    /// The passage's own heading stands directly above its text.
+    fn new(passage: &Passage) -> Self {
+        let heading = passage.heading.last().map(|text| Opening {
+            text: text.clone(),
+            says: false,
+        });
+        Self {
+            before: heading,
+            ..Self::default()
+        }
+    }
+
+    /// The line with what governs it, and whether that is a sentence; `None` for a line that
+    /// stands by itself.
+    fn carry(
+        &mut self,
+        (page, start): (&str, usize),
+        raw: &str,
+        text: &str,
+    ) -> Option<(String, bool)> {
+        let gap = page.get(..start).unwrap_or_default();
+        let indent = gap.rsplit('\n').next().unwrap_or_default();
+        let indent = if indent.trim().is_empty() {
+            indent.len()
+        } else {
+            0
+        };
+        if sentence::is_item(raw) {
+            if let Some(opening) = self.before.take() {
+                self.leads = vec![(0, opening)];
+            }
+            self.leads.retain(|(at, _)| *at < indent + 1);
+            let lead = self.leads.last().map(|(_, opening)| opening.clone());
+            let says = lead.as_ref().is_some_and(|lead| lead.says);
+            let led = lead.map(|lead| after(&lead.text, text));
+            if text.ends_with([':', '：']) {
+                let text = led.clone().unwrap_or_else(|| text.to_owned());
+                self.leads.push((indent + 1, Opening { text, says: true }));
+            }
+            self.item = Some(led.clone().unwrap_or_default());
+            return led.map(|led| (led, says));
+        }
+        if raw.starts_with("```") || raw.starts_with("~~~") {
+            return None;
+        }
+        let apart = gap
+            .get(gap.trim_end().len()..)
+            .is_some_and(|blank| blank.matches('\n').count() > 1);
+        let goes_on = !apart || indent > 1;
+        if let Some(item) = self
+            .item
+            .as_mut()
+            .filter(|_| goes_on && !raw.starts_with(['#', '|']))
+        {
+            if item.is_empty() {
+                return None;
+            }
+            *item = format!("{item} {text}");
+            return Some((item.clone(), true));
+        }
+        let heads = raw.starts_with('#');
+        *self = Self {
+            before: (heads || leads(text)).then(|| Opening {
+                text: text.to_owned(),
+                says: !heads,
+            }),
+            ..Self::default()
+        };
+        None
+    }
+}
+
+/// Whether a sentence goes on with the list that stands directly after it.
+fn leads(text: &str) -> bool {
+    const POINTING: [&str; 5] = ["follow", "below", "these", "다음", "아래"];
+    let lower = text.to_lowercase();
+    !text.ends_with(['.', '!', '…', '。', '！', '"', ')'])
+        || POINTING.iter().any(|word| lower.contains(word))
+}
+
+fn after(lead: &str, text: &str) -> String {
+    let bare = lead.trim_end_matches([':', '：', '.', '。', ' ']);
+    let colon = if bare.ends_with(['?', '!', '？', '！']) {
+        ""
+    } else {
+        ":"
+    };
+    format!("{bare}{colon} {text}")
 }
 
 /// Whether what follows a row is the line of dashes that makes it the head of a table.
@@ -113,7 +232,7 @@ fn kind(raw: &str, plain: &str) -> Kind {
     if raw.starts_with("```") || raw.starts_with("~~~") {
         Kind::Code
     } else if raw.starts_with('#')
-        || plain.ends_with(['?', ':', '：'])
+        || plain.ends_with(LEADING)
         || analysis::content_terms(plain).len() < FEWEST_TERMS
     {
         Kind::Lead
@@ -326,6 +445,53 @@ mod tests {
                 ("Ask us about others.".to_owned(), Kind::Statement),
             ]
         );
+    }
+
+    #[test]
+    fn an_item_carries_what_governs_its_list() {
+        let check = |text: &str, expected: &[&str]| {
+            let lines = lines_of(0, &page(text));
+            let items = lines.into_iter().filter(|l| l.kind == Kind::Statement);
+            assert_eq!(items.map(|l| l.text).collect::<Vec<_>>(), expected);
+        };
+        check(
+            "## Never do this\n\n- Share your password by e-mail.\n- Write it down on paper. Never.\n\nAsk the security team.",
+            &[
+                "Never do this: Share your password by e-mail.",
+                "Never do this: Write it down on paper.",
+                "Never do this: Write it down on paper. Never.",
+                "Ask the security team.",
+            ],
+        );
+        check(
+            "다음 행동은 금지합니다\n\n- 비밀번호를 메일로 보내기",
+            &[
+                "다음 행동은 금지합니다",
+                "다음 행동은 금지합니다: 비밀번호를 메일로 보내기",
+            ],
+        );
+        check(
+            "Only if the finance team agrees:\n\n1. Hotels\n2. Flights to:\n   - far places\n\n3. Taxis at night",
+            &[
+                "Only if the finance team agrees: Hotels",
+                "Only if the finance team agrees: Flights to: far places",
+                "Only if the finance team agrees: Taxis at night",
+            ],
+        );
+        check(
+            "## Days\n\nThere are 15 days.\n\n- Unused days expire in March.",
+            &["There are 15 days.", "Unused days expire in March."],
+        );
+        let lines = lines_of(
+            0,
+            &page("### Colour printing is not possible for\n- visitors of the sales office"),
+        );
+        let item = lines.last().unwrap();
+        assert_eq!(
+            item.text,
+            "Colour printing is not possible for: visitors of the sales office"
+        );
+        assert_eq!(item.raw, "- visitors of the sales office");
     }
 
     #[test]

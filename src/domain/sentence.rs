@@ -134,6 +134,11 @@ fn is_wrapped(bare: &str, open: &str, close: &str) -> bool {
         .is_some_and(|inner| !inner.contains(close))
 }
 
+/// Whether a sentence begins an item of a list.
+pub fn is_item(raw: &str) -> bool {
+    list_mark(raw) > 0
+}
+
 /// Length of the list mark that `bare` starts with: "- ", "12. ".
 fn list_mark(bare: &str) -> usize {
     let digits = bare.bytes().take_while(u8::is_ascii_digit).count();
