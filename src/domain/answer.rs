@@ -206,7 +206,7 @@ fn cite(
     citations.len() - 1
 }
 
-/// The most relevant statement, with what belongs to it: other statements of its passage that
+/// The most relevant statement, with what belongs to it: other statements under its heading that
 /// are nearly as relevant, and the code that shows what it says.
 fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
     /// A further line must be at least this share as relevant as the best.
@@ -225,7 +225,9 @@ fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
     };
     let mut others: Vec<_> = statements()
         .filter(|(at, (other, near))| {
-            *at != best && other.passage == line.passage && **near >= score * NEARLY
+            *at != best
+                && (other.passage, &other.under) == (line.passage, &line.under)
+                && **near >= score * NEARLY
         })
         .map(|(at, (_, near))| (at, *near))
         .collect();
@@ -358,6 +360,21 @@ mod tests {
         )
         .unwrap();
         assert_eq!(answer.text(), "Delete it with this. rm it It is gone. [1]");
+    }
+
+    #[test]
+    fn a_quote_keeps_to_one_heading() {
+        let under = |text: &str, heading: &str| Line {
+            under: vec![heading.into()],
+            ..line(0, text, Kind::Statement)
+        };
+        let lines = [under("One.", "a"), under("Two.", "b"), under("Three.", "b")];
+        let quote = |relevance: &[f32]| {
+            let passages = [passage("one")];
+            Answer::quote(relevance, &lines, &passages, Language::English, 3).unwrap()
+        };
+        assert_eq!(quote(&[0.8, 0.79, 0.79]).text(), "One. [1]");
+        assert_eq!(quote(&[0.79, 0.79, 0.8]).text(), "Two. Three. [1]");
     }
 
     #[test]

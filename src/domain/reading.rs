@@ -47,6 +47,8 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
     let mut above: Vec<(usize, String)> = Vec::new();
     let mut columns: Option<Vec<String>> = None;
     let mut list = List::new(passage);
+    // An answer of one word with its question; the sentence after it goes on with it.
+    let mut cut_short: Option<String> = None;
     let mut lines = Vec::new();
     for span in sentence::sentences(&passage.text) {
         let raw = passage
@@ -62,6 +64,10 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
         if level > 0 {
             above.retain(|(higher, _)| *higher < level);
             above.push((level, text.clone()));
+        } else if asks(&text) {
+            // As deep as no heading goes.
+            above.retain(|(higher, _)| *higher < ASKED);
+            above.push((ASKED, text.clone()));
         }
         let mut kind = kind(raw, &text);
         if !raw.starts_with('|') {
@@ -76,6 +82,28 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
                 kind = Kind::Statement;
             }
             text = led;
+        } else if level == 0 && !raw.starts_with(['|', '`', '~']) {
+            let question = above.last().map(|(_, heading)| heading);
+            let question = question.or(passage.heading.last()).map(String::as_str);
+            let before = lines.last().map(|line: &Line| line.text.clone());
+            let before = before.filter(|before| before.ends_with('?'));
+            if let Some(short) = cut_short.take() {
+                text = format!("{short} {text}");
+                kind = Kind::Statement;
+                if let Some(last) = lines.last_mut() {
+                    last.kind = Kind::Lead;
+                }
+            } else if let Some(answer) = answers(&text) {
+                (text, kind) = match before.as_deref().or(question) {
+                    Some(question) => (after(question, &text), Kind::Statement),
+                    None => (text, Kind::Lead),
+                };
+                if answer == Answers::Only {
+                    cut_short = Some(text.clone());
+                }
+            }
+        } else {
+            cut_short = None;
         }
         let under = above.iter().map(|(_, heading)| heading.clone()).collect();
         lines.push(Line {
@@ -91,6 +119,39 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
 
 /// What ends like this leads to what follows.
 const LEADING: [char; 3] = ['?', ':', '：'];
+
+/// The level of a question that is no heading: "Q: …".
+const ASKED: usize = 7;
+
+fn asks(text: &str) -> bool {
+    ["Q:", "Q.", "질문:"]
+        .iter()
+        .any(|mark| text.starts_with(mark))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    /// There is no more than the one word.
+    Only,
+    More,
+}
+
+/// Whether a line answers what was asked before it, so that it says nothing without that.
+fn answers(text: &str) -> Option<Answers> {
+    const MARKS: [&str; 3] = ["A:", "A. ", "답변:"];
+    const WORDS: [&str; 6] = ["yes", "no", "네", "예", "아니요", "아니오"];
+    let marked = MARKS.iter().find_map(|mark| text.strip_prefix(mark));
+    let said = marked.unwrap_or(text).trim().to_lowercase();
+    let word: String = said.chars().take_while(|c| c.is_alphanumeric()).collect();
+    let rest = said.get(word.len()..).unwrap_or_default();
+    let is_word = WORDS.contains(&word.as_str()) && !rest.starts_with(['-', '\'', '’']);
+    let is_only = is_word && !rest.contains(char::is_alphanumeric);
+    if is_only {
+        Some(Answers::Only)
+    } else {
+        (is_word || marked.is_some()).then_some(Answers::More)
+    }
+}
 
 /// What governs the items of a list: alone, an item of things forbidden reads like advice.
 #[derive(Default)]
@@ -154,6 +215,7 @@ impl List {
             return led.map(|led| (led, says));
         }
         if raw.starts_with("```") || raw.starts_with("~~~") {
+            self.before = None;
             return None;
         }
         let apart = gap
@@ -445,6 +507,32 @@ mod tests {
                 ("Ask us about others.".to_owned(), Kind::Statement),
             ]
         );
+    }
+
+    #[test]
+    fn a_short_answer_carries_its_question() {
+        let check = |text: &str, expected: &[&str]| {
+            let lines = lines_of(0, &page(text));
+            let said = lines.into_iter().filter(|l| l.kind == Kind::Statement);
+            assert_eq!(said.map(|l| l.text).collect::<Vec<_>>(), expected);
+        };
+        check(
+            "## Can I use the API from a browser?\n\nNo. CORS is not enabled.\n\n## Is there a sandbox?\n\nYes, at sandbox.acme.test.\n\n## 환불이 되나요?\n\n아니요.",
+            &[
+                "Can I use the API from a browser? No. CORS is not enabled.",
+                "Is there a sandbox? Yes, at sandbox.acme.test.",
+                "환불이 되나요? 아니요.",
+            ],
+        );
+        check(
+            "Q: Can I use the API from a browser?\n\nA: No. CORS is not enabled.\n\nQ: What is the sandbox?\n\nA: A server for tests.",
+            &[
+                "Q: Can I use the API from a browser? A: No. CORS is not enabled.",
+                "Q: What is the sandbox? A: A server for tests.",
+            ],
+        );
+        check("Yes, at sandbox.acme.test.", &[]);
+        check("No-one may copy the key.", &["No-one may copy the key."]);
     }
 
     #[test]
