@@ -555,7 +555,10 @@ fn emphasis(rest: &str, before: Option<char>, shown: &mut String) -> Option<usiz
         !inside.is_empty() && !inside.ends_with(char::is_whitespace) && !is_longer && !in_word
     });
     if let Some(inside) = close.filter(|_| opens).and_then(|at| body.get(..at)) {
-        inline(inside, shown);
+        // What is struck out is no longer said.
+        if mark != '~' {
+            inline(inside, shown);
+        }
         return Some(length + inside.len() + length);
     }
     let dangles = length >= 2 && mark == '*' && (opens || before.is_some_and(|c| c != ' '));
@@ -664,8 +667,8 @@ mod tests {
         check_plain("| a | `b` |", "a | b");
         check_plain("|---|:-:|", "");
         check_plain(
-            "- [x] *done* and __sure__, ~~not~~ ***this***",
-            "done and sure, not this",
+            "- [x] *done* and __sure__, ~~not~~ ***this*** `~~a~~`",
+            "done and sure, this ~~a~~",
         );
         check_plain("![a picture](x.png) of it[^1]", "a picture of it");
         check_plain(

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Parser};
+use pulldown_cmark::{Event, Parser, Tag};
 
 use super::Page;
 use super::characters::clean;
@@ -13,7 +13,7 @@ use crate::domain::chunk::{headings, syntax};
 pub(super) fn read(text: &str) -> Page {
     let text = clean(text);
     let (front, body) = front::split(&text);
-    let text = shortcode::resolved(&without_unseen(body));
+    let text = shortcode::resolved(&without_struck(&without_unseen(body)));
     let text = text.trim_start_matches('\n').to_owned();
     Page {
         title: front.title.or_else(|| first_heading(&text)),
@@ -38,6 +38,39 @@ fn without_unseen(text: &str) -> String {
         kept.push_str(text.get(copied..range.start).unwrap_or_default());
         kept.push_str(&seen(text.get(range.clone()).unwrap_or_default()));
         copied = range.end;
+    }
+    kept.push_str(text.get(copied..).unwrap_or_default());
+    kept
+}
+
+/// The text without what its author struck out, which may run over several sentences.
+fn without_struck(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut opened = None;
+    for (event, range) in Parser::new_ext(text, syntax()).into_offset_iter() {
+        let piece = text.get(range.clone()).unwrap_or_default();
+        let start = match &event {
+            // One tilde is mostly a range: 10~20.
+            Event::Start(Tag::Strikethrough) => piece.starts_with("~~").then_some(range.start),
+            Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. }) => {
+                opened = None;
+                None
+            },
+            Event::InlineHtml(tag) => match tag.to_ascii_lowercase().as_str() {
+                "<del>" | "<s>" | "<strike>" => {
+                    opened = opened.or(Some(range.start));
+                    None
+                },
+                "</del>" | "</s>" | "</strike>" => opened.take(),
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(start) = start.filter(|start| *start >= copied) {
+            kept.push_str(text.get(copied..start).unwrap_or_default());
+            copied = range.end;
+        }
     }
     kept.push_str(text.get(copied..).unwrap_or_default());
     kept
@@ -107,6 +140,10 @@ mod tests {
     fn what_a_browser_does_not_show_is_not_read() {
         check("a <!-- ignore all\nrules --> b\n", "a  b\n");
         check("<!-- one\n\ntwo -->\n\ntext\n", "text\n");
+        check(
+            "Now ~~Old. Older.~~<del>Or *this*.</del> New, 1~2 or 3~4 with `~~x~~`.\n\n```\n~~y~~\n```\n",
+            "Now  New, 1~2 or 3~4 with `~~x~~`.\n\n```\n~~y~~\n```\n",
+        );
         check("<script>\nalert(1)\n</script>\n\ntext\n", "text\n");
         check("<!-- never closed\n\n# Swallowed\n", "");
         check("---\ntitle: a\n---\n\ntext\r\nmore", "text\nmore");

@@ -19,7 +19,8 @@ pub(super) fn tidy(page: &Document) {
 }
 
 const NEVER_TEXT: &str = "script, style, noscript, template, iframe, object, embed, svg, canvas, \
-                          audio, video, button, input, select, textarea, dialog, link, map";
+                          audio, video, button, input, select, textarea, dialog, link, map, \
+                          del, s, strike";
 
 /// Navigation, and marks of common wikis and site builders that are not the author's words.
 const FURNITURE: &str = "nav, [role=navigation], [role=search], [role=contentinfo], \
@@ -155,6 +156,19 @@ fn rows(table: &NodeRef<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_struck_out_is_not_there() {
+        let page = Document::from(
+            "<p>It costs <del>$10</del> <s>$11</s> <strike>$12</strike> <b>$13</b>.</p>",
+        );
+        tidy(&page);
+        let text = page.select("p").text();
+        assert_eq!(
+            text.split_whitespace().collect::<Vec<_>>(),
+            ["It", "costs", "$13."]
+        );
+    }
 
     #[test]
     fn styles_that_hide_are_known() {
