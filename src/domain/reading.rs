@@ -73,9 +73,12 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
         if !raw.starts_with('|') {
             columns = None;
         } else if let Some(columns) = &columns {
-            (text, kind) = (row(columns, &text), Kind::Statement);
+            (text, kind) = (row(columns, raw), Kind::Statement);
         } else if heads_a_table(passage.text.get(span.end..).unwrap_or_default()) {
-            (columns, kind) = (Some(cells(&text)), Kind::Lead);
+            (columns, kind) = (Some(sentence::cells(raw)), Kind::Lead);
+        }
+        if text.is_empty() {
+            continue;
         }
         if let Some((led, says)) = list.carry((&passage.text, span.start), raw, &text) {
             if says && kind == Kind::Lead && !led.ends_with(LEADING) {
@@ -269,23 +272,21 @@ fn heads_a_table(after: &str) -> bool {
     next.contains("--") && next.chars().all(|c| "|-: ".contains(c))
 }
 
-fn cells(row: &str) -> Vec<String> {
-    row.split(" | ")
-        .map(|cell| cell.trim().to_owned())
-        .collect()
-}
-
-/// A row of a table, each cell with what its column is called: alone it says too little.
-fn row(columns: &[String], text: &str) -> String {
-    let cells = cells(text);
-    if cells.len() != columns.len() {
-        return text.to_owned();
-    }
-    let named = columns
-        .iter()
-        .zip(cells)
-        .map(|(column, cell)| format!("{column}: {cell}"));
-    named.collect::<Vec<_>>().join("; ")
+/// A row of a table, each cell with what its column is called: alone it says too little. It
+/// ends like a sentence, for others stand after it.
+fn row(columns: &[String], raw: &str) -> String {
+    let named: Vec<String> = sentence::cells(raw)
+        .into_iter()
+        .enumerate()
+        .filter(|(_, cell)| !cell.is_empty())
+        .map(|(at, cell)| match columns.get(at) {
+            Some(column) if !column.is_empty() => format!("{column}: {cell}"),
+            _ => cell,
+        })
+        .collect();
+    let text = named.join("; ");
+    let ended = text.is_empty() || text.ends_with(['.', '!', '?', '…', '。', '！', '？']);
+    format!("{text}{}", if ended { "" } else { "." })
 }
 
 fn kind(raw: &str, plain: &str) -> Kind {
@@ -497,14 +498,27 @@ mod tests {
             [
                 ("Plan | Response time".to_owned(), Kind::Lead),
                 (
-                    "Plan: Gold; Response time: 4 hours".to_owned(),
+                    "Plan: Gold; Response time: 4 hours.".to_owned(),
                     Kind::Statement
                 ),
                 (
-                    "Plan: Silver; Response time: 1 day".to_owned(),
+                    "Plan: Silver; Response time: 1 day.".to_owned(),
                     Kind::Statement
                 ),
                 ("Ask us about others.".to_owned(), Kind::Statement),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_row_leaves_out_empty_cells_and_keeps_escaped_pipes() {
+        let text = "| Plan | Price | Note | |\n|---|---|---|---|\n| Basic | $10 | | |\n|Pro||use `a \\| b`|new|\n| | | |\n";
+        let rows = lines_of(0, &page(text)).into_iter().skip(1);
+        assert_eq!(
+            rows.map(|l| l.text).collect::<Vec<_>>(),
+            [
+                "Plan: Basic; Price: $10.",
+                "Plan: Pro; Note: use a | b; new."
             ]
         );
     }

@@ -344,6 +344,35 @@ pub fn plain(markdown: &str) -> String {
     shown.join("\n")
 }
 
+/// The cells of a table's row as a person reads them, empty ones too.
+pub fn cells(row: &str) -> Vec<String> {
+    let row = row.trim();
+    let row = row.strip_prefix('|').unwrap_or(row);
+    let mut cells = vec![String::new()];
+    let mut rest = row.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '|' {
+            // The last pipe opens nothing.
+            if rest.peek().is_some() {
+                cells.push(String::new());
+            }
+        } else if let Some(cell) = cells.last_mut() {
+            let escaped = if c == '\\' {
+                rest.next_if_eq(&'|')
+            } else {
+                None
+            };
+            cell.push(escaped.unwrap_or(c));
+        }
+    }
+    let shown = |cell: &String| {
+        let mut shown = String::new();
+        inline(cell, &mut shown);
+        shown.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    cells.iter().map(shown).collect()
+}
+
 /// The lines between the fences.
 fn code(block: &str) -> String {
     let mut lines: Vec<&str> = block.trim_end().lines().skip(1).collect();
