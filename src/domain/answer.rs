@@ -240,11 +240,23 @@ fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
     if lines
         .get(shown_by)
         .is_some_and(|next| next.kind == Kind::Code && next.passage == line.passage)
+        && !negates(&line.text)
     {
         chosen.push(shown_by);
     }
     chosen.sort_unstable();
     chosen
+}
+
+/// Whether a line says what not to do: the code after it may be just that.
+fn negates(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["never", "not", "no", "cannot", "without", "안"];
+    const PARTS: [&str; 8] = ["n't", "n’t", "금지", "않", "지 말", "지 마", "지말", "지마"];
+    let lower = text.to_lowercase();
+    lower
+        .split(|c: char| !c.is_alphanumeric())
+        .any(|word| WORDS.contains(&word))
+        || PARTS.iter().any(|part| lower.contains(part))
 }
 
 /// That the library has no answer, with what stands nearest.
@@ -375,6 +387,30 @@ mod tests {
         };
         assert_eq!(quote(&[0.8, 0.79, 0.79]).text(), "One. [1]");
         assert_eq!(quote(&[0.79, 0.79, 0.8]).text(), "Two. Three. [1]");
+    }
+
+    #[test]
+    fn the_code_after_a_ban_is_not_quoted() {
+        for (said, code) in [
+            ("Never deploy on Fridays:", false),
+            ("Don't deploy on Fridays.", false),
+            ("금요일에는 배포하지 마세요.", false),
+            ("금요일 배포를 금지합니다.", false),
+            ("Deploy notes on Fridays.", true),
+            ("정말 빠르게 배포합니다.", true),
+        ] {
+            let lines = [
+                line(0, said, Kind::Statement),
+                line(0, "make release", Kind::Code),
+            ];
+            let answer =
+                Answer::quote(&[0.8, 0.1], &lines, &[passage("one")], Language::English, 2);
+            assert_eq!(
+                answer.unwrap().sentences.len(),
+                1 + usize::from(code),
+                "{said}"
+            );
+        }
     }
 
     #[test]
