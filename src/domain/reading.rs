@@ -49,7 +49,7 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
     let mut list = List::new(passage);
     // An answer of one word with its question; the sentence after it goes on with it.
     let mut cut_short: Option<String> = None;
-    let mut lines = Vec::new();
+    let mut lines: Vec<Line> = Vec::new();
     for span in sentence::sentences(&passage.text) {
         let raw = passage
             .text
@@ -60,15 +60,7 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
         if text.is_empty() {
             continue;
         }
-        let level = raw.chars().take_while(|c| *c == '#').count();
-        if level > 0 {
-            above.retain(|(higher, _)| *higher < level);
-            above.push((level, text.clone()));
-        } else if asks(&text) {
-            // As deep as no heading goes.
-            above.retain(|(higher, _)| *higher < ASKED);
-            above.push((ASKED, text.clone()));
-        }
+        stand(&mut above, raw, &text);
         let mut kind = kind(raw, &text);
         if !raw.starts_with('|') {
             columns = None;
@@ -85,28 +77,12 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
                 kind = Kind::Statement;
             }
             text = led;
-        } else if level == 0 && !raw.starts_with(['|', '`', '~']) {
-            let question = above.last().map(|(_, heading)| heading);
-            let question = question.or(passage.heading.last()).map(String::as_str);
-            let before = lines.last().map(|line: &Line| line.text.clone());
-            let before = before.filter(|before| before.ends_with('?'));
-            if let Some(short) = cut_short.take() {
-                text = format!("{short} {text}");
-                kind = Kind::Statement;
-                if let Some(last) = lines.last_mut() {
-                    last.kind = Kind::Lead;
-                }
-            } else if let Some(answer) = answers(&text) {
-                (text, kind) = match before.as_deref().or(question) {
-                    Some(question) => (after(question, &text), Kind::Statement),
-                    None => (text, Kind::Lead),
-                };
-                if answer == Answers::Only {
-                    cut_short = Some(text.clone());
-                }
-            }
-        } else {
+        } else if raw.starts_with(['#', '|']) || kind == Kind::Code {
             cut_short = None;
+        } else {
+            let heading = above.last().map(|(_, heading)| heading);
+            let heading = heading.or(passage.heading.last()).map(String::as_str);
+            (text, kind) = reply(text, kind, &mut cut_short, (&mut lines, heading));
         }
         let under = above.iter().map(|(_, heading)| heading.clone()).collect();
         lines.push(Line {
@@ -122,6 +98,44 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
 
 /// What ends like this leads to what follows.
 const LEADING: [char; 3] = ['?', ':', '：'];
+
+/// Takes in a line that others stand under.
+fn stand(above: &mut Vec<(usize, String)>, raw: &str, text: &str) {
+    let level = match raw.chars().take_while(|c| *c == '#').count() {
+        // As deep as no heading goes.
+        0 if asks(text) => ASKED,
+        0 => return,
+        level => level,
+    };
+    above.retain(|(higher, _)| *higher < level);
+    above.push((level, text.to_owned()));
+}
+
+/// A line with the question it answers, if it answers one, or with the word that it goes on
+/// with.
+fn reply(
+    text: String,
+    kind: Kind,
+    cut_short: &mut Option<String>,
+    (lines, heading): (&mut [Line], Option<&str>),
+) -> (String, Kind) {
+    let last = lines.last_mut();
+    if let Some(short) = cut_short.take() {
+        last.into_iter().for_each(|last| last.kind = Kind::Lead);
+        return (format!("{short} {text}"), Kind::Statement);
+    }
+    let Some(answer) = answers(&text) else {
+        return (text, kind);
+    };
+    let before = last.map(|last| last.text.as_str());
+    let question = before.filter(|before| before.ends_with('?')).or(heading);
+    let Some(question) = question else {
+        return (text, Kind::Lead);
+    };
+    let text = after(question, &text);
+    *cut_short = (answer == Answers::Only).then(|| text.clone());
+    (text, Kind::Statement)
+}
 
 /// The level of a question that is no heading: "Q: …".
 const ASKED: usize = 7;
@@ -203,19 +217,7 @@ impl List {
             0
         };
         if sentence::is_item(raw) {
-            if let Some(opening) = self.before.take() {
-                self.leads = vec![(0, opening)];
-            }
-            self.leads.retain(|(at, _)| *at < indent + 1);
-            let lead = self.leads.last().map(|(_, opening)| opening.clone());
-            let says = lead.as_ref().is_some_and(|lead| lead.says);
-            let led = lead.map(|lead| after(&lead.text, text));
-            if text.ends_with([':', '：']) {
-                let text = led.clone().unwrap_or_else(|| text.to_owned());
-                self.leads.push((indent + 1, Opening { text, says: true }));
-            }
-            self.item = Some(led.clone().unwrap_or_default());
-            return led.map(|led| (led, says));
+            return self.begin(indent, text);
         }
         if raw.starts_with("```") || raw.starts_with("~~~") {
             self.before = None;
@@ -224,27 +226,41 @@ impl List {
         let apart = gap
             .get(gap.trim_end().len()..)
             .is_some_and(|blank| blank.matches('\n').count() > 1);
-        let goes_on = !apart || indent > 1;
-        if let Some(item) = self
-            .item
-            .as_mut()
-            .filter(|_| goes_on && !raw.starts_with(['#', '|']))
-        {
-            if item.is_empty() {
+        let goes_on = (!apart || indent > 1) && !raw.starts_with(['#', '|']);
+        if let Some(begun) = self.item.as_mut().filter(|_| goes_on) {
+            if begun.is_empty() {
                 return None;
             }
-            *item = format!("{item} {text}");
-            return Some((item.clone(), true));
+            *begun = format!("{begun} {text}");
+            return Some((begun.clone(), true));
         }
         let heads = raw.starts_with('#');
+        let before = (heads || leads(text)).then(|| Opening {
+            text: text.to_owned(),
+            says: !heads,
+        });
         *self = Self {
-            before: (heads || leads(text)).then(|| Opening {
-                text: text.to_owned(),
-                says: !heads,
-            }),
+            before,
             ..Self::default()
         };
         None
+    }
+
+    /// An item begins.
+    fn begin(&mut self, indent: usize, text: &str) -> Option<(String, bool)> {
+        if let Some(opening) = self.before.take() {
+            self.leads = vec![(0, opening)];
+        }
+        self.leads.retain(|(at, _)| *at <= indent);
+        let lead = self.leads.last().map(|(_, opening)| opening.clone());
+        let carried = lead.map(|lead| (after(&lead.text, text), lead.says));
+        let whole = carried.as_ref().map(|(whole, _)| whole.clone());
+        if text.ends_with([':', '：']) {
+            let text = whole.clone().unwrap_or_else(|| text.to_owned());
+            self.leads.push((indent + 1, Opening { text, says: true }));
+        }
+        self.item = Some(whole.unwrap_or_default());
+        carried
     }
 }
 
@@ -584,6 +600,10 @@ mod tests {
             "## Days\n\nThere are 15 days.\n\n- Unused days expire in March.",
             &["There are 15 days.", "Unused days expire in March."],
         );
+    }
+
+    #[test]
+    fn an_item_stays_as_it_stands() {
         let lines = lines_of(
             0,
             &page("### Colour printing is not possible for\n- visitors of the sales office"),

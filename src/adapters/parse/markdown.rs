@@ -50,23 +50,22 @@ fn without_struck(text: &str) -> String {
     let mut opened = None;
     for (event, range) in Parser::new_ext(text, syntax()).into_offset_iter() {
         let piece = text.get(range.clone()).unwrap_or_default();
-        let start = match &event {
+        let mut start = None;
+        if matches!(event, Event::Start(Tag::Strikethrough)) {
             // One tilde is mostly a range: 10~20.
-            Event::Start(Tag::Strikethrough) => piece.starts_with("~~").then_some(range.start),
-            Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. }) => {
-                opened = None;
-                None
-            },
-            Event::InlineHtml(tag) => match tag.to_ascii_lowercase().as_str() {
-                "<del>" | "<s>" | "<strike>" => {
-                    opened = opened.or(Some(range.start));
-                    None
-                },
-                "</del>" | "</s>" | "</strike>" => opened.take(),
-                _ => None,
-            },
-            _ => None,
-        };
+            start = Some(range.start).filter(|_| piece.starts_with("~~"));
+        } else if matches!(
+            event,
+            Event::Start(Tag::Paragraph | Tag::Item | Tag::Heading { .. })
+        ) {
+            opened = None;
+        } else if matches!(event, Event::InlineHtml(_)) {
+            match piece.to_ascii_lowercase().as_str() {
+                "<del>" | "<s>" | "<strike>" => opened = opened.or(Some(range.start)),
+                "</del>" | "</s>" | "</strike>" => start = opened.take(),
+                _ => {},
+            }
+        }
         if let Some(start) = start.filter(|start| *start >= copied) {
             kept.push_str(text.get(copied..start).unwrap_or_default());
             copied = range.end;
