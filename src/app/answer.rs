@@ -11,10 +11,11 @@ use crate::domain::document::Digest;
 use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::evidence::{self, Evidence};
 use crate::domain::language::Language;
+use crate::domain::line::{self, Kind, Line};
 use crate::domain::passage::{Found, Passage, Scope, TermWeight};
 use crate::domain::prompt::Misprint;
 use crate::domain::question::{QuestionText, Turn, standalone};
-use crate::domain::reading::{self, Kind, Line};
+use crate::domain::reading;
 use crate::domain::receipt::{Consulted, Millis, Reason, Receipt};
 use crate::ports::{Audience, Query, Unembedded, Unread, Unrecorded, Unwritten};
 
@@ -186,7 +187,7 @@ async fn read(
         .take(desk.rules.passages_read)
         .cloned()
         .collect();
-    let lines = reading::lines(&passages);
+    let lines = line::lines(&passages);
     let terms = content(search, terms);
     let chosen = promising(search, &lines, &terms, desk.rules.lines_read);
     let meanings = meanings(desk, &lines, &chosen).await?;

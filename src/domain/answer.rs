@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::document::{CollectionName, Digest};
 use super::language::Language;
+use super::line::{Kind, Line};
 use super::passage::Passage;
-use super::reading::{Kind, Line};
 
 /// How an answer came to its words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::analysis;
-use super::reading::{Kind, Line};
+use super::line::{Kind, Line};
 
 /// What became of one claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -329,7 +329,7 @@ const KOREAN_TURNS: [(Turn, &[&str]); 10] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::reading::Kind;
+    use super::super::line::Kind;
     use super::*;
 
     fn place(text: &str) -> Line {

@@ -15,6 +15,7 @@ pub mod rank;
 pub mod evidence;
 pub mod question;
 pub mod prompt;
+pub mod line;
 pub mod reading;
 pub mod grounding;
 pub mod answer;
