@@ -248,6 +248,10 @@ fn version(word: &str) -> Option<&str> {
 
 /// A word without joints: stemmed, with its humps and its unit.
 fn simple(word: &str, lower: String, stemmer: &Stemmer, take: &mut Take<'_>) {
+    if let Some(one) = one_of_many(word) {
+        take(one.to_ascii_lowercase(), Kind::Content);
+        return;
+    }
     if lower.is_empty() || lower.len() > LONGEST_WORD {
         return;
     }
@@ -276,6 +280,12 @@ fn simple(word: &str, lower: String, stemmer: &Stemmer, take: &mut Take<'_>) {
     } else {
         take(lower, kind);
     }
+}
+
+/// PDF of PDFs: the stemmer takes it for a word without a vowel.
+fn one_of_many(word: &str) -> Option<&str> {
+    let one = word.strip_suffix('s')?;
+    (one.len() > 1 && one.bytes().all(|b| b.is_ascii_uppercase())).then_some(one)
 }
 
 /// The parts of `ttlSecondsAfterFinished` and `APIServer`; none for a plain word. Humps of one
@@ -643,6 +653,7 @@ mod tests {
         check("5,000 5000", "5000 5000");
         check("52자", "52 자");
         check("1MiB 15s", "1 mib 1mib 15 s 15s");
+        check("PDFs, PDF and APIs", "pdf pdf api");
         check("v1.28 1.28", "v1.28 1.28 1.28");
         check("10.0.0.1:8080", "10.0.0.1 8080");
         check("30000-32767", "30000-32767 30000 32767");

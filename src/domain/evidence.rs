@@ -47,16 +47,19 @@ impl Evidence {
     const WORTH: f32 = 0.5;
 
     /// The passages of `found` that are worth reading, best first; nothing when the confidence
-    /// that they hold an answer is below `floor`.
+    /// that they hold an answer is below `floor`, or when each lacks a rare name that is asked
+    /// about: what holds for another product, version or error code is no answer.
     pub fn gather(question: &str, found: &Found, floor: f32) -> Option<Self> {
         let confidence = confidence(question, found);
-        let least = found.passages.first()?.scores.fused * Self::WORTH;
-        let passages = found
+        let rare = rare_names(question, found);
+        let mut passages: Vec<Passage> = found
             .passages
             .iter()
-            .filter(|passage| passage.scores.fused >= least)
+            .filter(|passage| has_all(&rare, passage, found))
             .cloned()
             .collect();
+        let least = passages.first()?.scores.fused * Self::WORTH;
+        passages.retain(|passage| passage.scores.fused >= least);
         (confidence >= floor).then_some(Self {
             revision: found.revision,
             passages,
@@ -288,17 +291,44 @@ fn above(passage: &Passage) -> String {
 /// The terms of each name, number and identifier in the question: an answer about another
 /// product is none.
 fn names(question: &str, asked: Language) -> Vec<Vec<String>> {
-    question
-        .split_whitespace()
-        .enumerate()
-        .filter_map(|(at, word)| name(word, at, asked))
-        .map(|name| content_terms(&name))
-        .filter(|terms| !terms.is_empty())
-        .collect()
+    let parts: Vec<&str> = question.split('`').collect();
+    let mut place = Place::Opening;
+    let mut found = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        // What stands between two of them is code.
+        let is_code = at % 2 == 1 && at + 1 < parts.len();
+        for word in part.split_whitespace() {
+            found.extend(if is_code {
+                Some(word.to_owned())
+            } else {
+                name(word, place, asked)
+            });
+            place = Place::after(word);
+        }
+    }
+    let terms = found.iter().map(|name| content_terms(name));
+    terms.filter(|terms| !terms.is_empty()).collect()
 }
 
-/// The name in the word that stands at `at`, if there is one.
-fn name(word: &str, at: usize, asked: Language) -> Option<String> {
+/// Where a word stands: the first of a sentence is a capital one anyway.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Opening,
+    Within,
+}
+
+impl Place {
+    fn after(word: &str) -> Self {
+        if word.ends_with(['.', '?', '!', ':']) {
+            Self::Opening
+        } else {
+            Self::Within
+        }
+    }
+}
+
+/// The name in a word, if there is one.
+fn name(word: &str, place: Place, asked: Language) -> Option<String> {
     let in_korean = asked == Language::Korean;
     let bare: String = match asked {
         Language::Korean => word
@@ -311,9 +341,11 @@ fn name(word: &str, at: usize, asked: Language) -> Option<String> {
     };
     let has_digit = bare.bytes().any(|b| b.is_ascii_digit());
     let is_latin = bare.bytes().filter(u8::is_ascii_alphabetic).count() >= 2;
-    // The first word of a sentence is a capital one anyway.
-    let is_capital = at > 0 && bare.starts_with(char::is_uppercase);
-    (has_digit || (in_korean && is_latin) || is_capital || is_identifier(&bare)).then_some(bare)
+    let is_capital = place == Place::Within && bare.starts_with(char::is_uppercase);
+    let is_option = word.starts_with("--");
+    let is_name =
+        has_digit || (in_korean && is_latin) || is_capital || is_option || is_identifier(&bare);
+    is_name.then_some(bare)
 }
 
 /// `camelCase`, `snake_case`, `file.yaml`.
@@ -324,10 +356,46 @@ fn is_identifier(word: &str) -> bool {
     };
     let is_joint = |triple: &[u8]| {
         triple.first().is_some_and(u8::is_ascii_alphabetic)
-            && triple.get(1).is_some_and(|b| b"_.-".contains(b))
+            && triple.get(1).is_some_and(|b| b"_.".contains(b))
             && triple.last().is_some_and(u8::is_ascii_alphabetic)
     };
     word.as_bytes().windows(2).any(is_hump) || word.as_bytes().windows(3).any(is_joint)
+}
+
+/// The names in `question` that tell what it is about: they stand in few passages, or in none.
+/// One that half of the library has, such as the team's own product, tells little.
+fn rare_names(question: &str, found: &Found) -> Vec<Vec<String>> {
+    /// A name that more than one in so many chunks has is not rare.
+    const IN_SO_MANY: f32 = 50.0;
+    let chunks: f32 = found
+        .background
+        .iter()
+        .map(|language| count(0..language.chunks))
+        .sum();
+    let least = rarity(chunks, (chunks / IN_SO_MANY).max(1.0));
+    let is_rare = |term: &String| {
+        let weight = found.terms.iter().find(|known| known.term == *term);
+        weight.is_none_or(|weight| weight.idf >= least)
+    };
+    let mut names = names(question, Language::of(question));
+    names.retain(|name| name.iter().all(is_rare));
+    names
+}
+
+/// What BM25 lets a term weigh that `holders` of `chunks` have.
+fn rarity(chunks: f32, holders: f32) -> f32 {
+    (1.0 + (chunks - holders + 0.5) / (holders + 0.5)).ln()
+}
+
+/// Whether each of `names` stands in the passage, above it, or elsewhere on its page as far as
+/// that was found.
+fn has_all(names: &[Vec<String>], passage: &Passage, found: &Found) -> bool {
+    let page: Vec<&Passage> = found
+        .passages
+        .iter()
+        .filter(|other| other.document == passage.document)
+        .collect();
+    missing(names, &page) == 0.0
 }
 
 /// The share of `names` of which no passage has anything.
@@ -494,6 +562,60 @@ mod tests {
         assert!(evidence.confidence() > 0.9);
     }
 
+    /// What is read of a page about something like it.
+    #[track_caller]
+    fn reads(question: &str, text: &str) -> usize {
+        let mut found = found(question, vec![passage(text, 1.0, Some(0.9))]);
+        // Of these, half of the library speaks.
+        let common = |term: &TermWeight| ["saseo", "code"].contains(&term.term.as_str());
+        for term in &mut found.terms {
+            term.idf = if common(term) { 0.7 } else { 6.0 };
+        }
+        Evidence::gather(question, &found, 0.0).map_or(0, |evidence| evidence.passages().len())
+    }
+
+    #[test]
+    fn a_passage_that_lacks_the_rare_name_that_is_asked_about_is_not_read() {
+        let codes = "Exit code 2 of saseo means wrong use.";
+        for (question, expected) in [
+            ("What does exit code 2 mean?", 1),
+            ("What does exit code 7 mean?", 0),
+            ("What does exit code 2 mean on Windows?", 0),
+            ("종료 코드 7은 무슨 뜻이야?", 0),
+            ("종료 코드 2는 무슨 뜻이야?", 1),
+        ] {
+            assert_eq!(reads(question, codes), expected, "{question}");
+        }
+        // What everybody here speaks of need not be named.
+        assert_eq!(reads("What does Saseo exit with?", "It exits with 2."), 1);
+    }
+
+    #[test]
+    fn a_name_may_stand_elsewhere_on_the_page() {
+        let question = "Which flag is for AMD cards?";
+        let mut found = found(
+            question,
+            vec![
+                passage("Set the flag metal.", 1.0, Some(0.9)),
+                passage("This page is about AMD cards.", 0.8, Some(0.9)),
+                passage("Set the flag cuda.", 0.9, Some(0.9)),
+            ],
+        );
+        for term in &mut found.terms {
+            term.idf = 6.0;
+        }
+        let [first, second, _] = found.passages.as_mut_slice() else {
+            unreachable!()
+        };
+        first.document = second.document;
+        let evidence = Evidence::gather(question, &found, 0.0).unwrap();
+        let read = evidence.passages().iter().map(|p| p.text.as_str());
+        assert_eq!(
+            read.collect::<Vec<_>>(),
+            ["Set the flag metal.", "This page is about AMD cards."]
+        );
+    }
+
     #[test]
     fn names_are_told_from_words() {
         let found = |question: &str| names(question, Language::of(question)).concat().join(" ");
@@ -506,5 +628,11 @@ mod tests {
             "claud file.yaml file yaml"
         );
         assert_eq!(found("What do I do?"), "");
+        assert_eq!(found("It stopped. Restarting helps?"), "");
+        assert_eq!(
+            found("What does `saseo merge` do with --dry-run?"),
+            "saseo merg dry-run dri run"
+        );
+        assert_eq!(found("Is it a pre-made one or an o`clock?"), "");
     }
 }

@@ -42,7 +42,7 @@ const ANALYSIS: &str = "analysis";
 /// When the analyser takes this apart in another way, all terms are made anew. It holds
 /// something of each kind that the analyser tells apart.
 const SPECIMEN: &str = "The pods were deleted 3 times: 파드를 삭제하려면 kubectl로, \
-    file.yaml kube-apiserver PodDisruptionBudget snake_case v1.29.0 연차휴가는 며칠이에요? \
+    file.yaml kube-apiserver PodDisruptionBudget snake_case PDFs v1.29.0 연차휴가는 며칠이에요? \
     ポッドを削除 删除 Größe café ＡＢＣ";
 
 /// An open index.
