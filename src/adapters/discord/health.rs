@@ -10,7 +10,7 @@ use serenity::model::application::Command;
 use serenity::model::id::ApplicationId;
 
 use super::rest::{Call, Fault, Rest, Timeouts};
-use super::{DiscordSettings, commands, registered};
+use super::{Budget, DiscordSettings, commands, registered};
 use crate::domain::figures::count;
 
 /// One thing that was looked at: what is there, or what is wrong and what to do.
@@ -159,9 +159,8 @@ struct Gateway {
 #[derive(Debug, Deserialize)]
 struct Sessions {
     total: u64,
-    remaining: u64,
-    /// In milliseconds.
-    reset_after: u64,
+    #[serde(flatten)]
+    budget: Budget,
 }
 
 /// Nobody waits longer for one line of a check.
@@ -283,19 +282,9 @@ fn listed(names: &[&str]) -> String {
 /// How often a session may still be begun: at every start, and whenever a connection is lost
 /// for good.
 fn sessions(limit: &Sessions) -> Result<String, String> {
-    let Sessions {
-        total,
-        remaining,
-        reset_after,
-    } = limit;
-    let minutes = reset_after.div_ceil(60_000);
-    if *remaining == 0 {
-        return Err(format!(
-            "all {total} session starts of a day are used up: leave the bot off for {}, and \
-             see what restarts it so often",
-            count(minutes, "minute")
-        ));
-    }
+    let Sessions { total, budget } = limit;
+    budget.spend().map_err(|deaf| deaf.to_string())?;
+    let remaining = budget.remaining;
     Ok(format!(
         "it can be asked for; {remaining} of {total} session starts are left"
     ))
@@ -400,13 +389,16 @@ mod tests {
     }
 
     #[test]
-    fn used_up_session_starts_say_for_how_long() {
+    fn session_starts_that_run_out_are_told_before_they_are_gone() {
         let limit = |remaining| Sessions {
             total: 1_000,
-            remaining,
-            reset_after: 90_000,
+            budget: Budget {
+                remaining,
+                reset_after: 90_000,
+            },
         };
-        assert!(sessions(&limit(3)).unwrap().contains("3 of 1000"));
-        assert!(sessions(&limit(0)).unwrap_err().contains("for 2 minutes"));
+        assert!(sessions(&limit(300)).unwrap().contains("300 of 1000"));
+        let refused = sessions(&limit(3)).unwrap_err();
+        assert!(refused.contains("allows only 3 more"), "{refused}");
     }
 }
