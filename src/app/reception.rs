@@ -24,7 +24,7 @@ use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::Page;
 use crate::domain::passage::{Passage, Scope};
-use crate::domain::question::{QuestionText, Turn, Unaskable};
+use crate::domain::question::{QuestionText, REMEMBERED, Turn, Unaskable};
 use crate::domain::queue::{FairQueue, Full};
 use crate::domain::reply;
 use crate::ports::{
@@ -59,8 +59,6 @@ impl Default for ReceptionRules {
     }
 }
 
-/// Turns of a conversation that a question is read with.
-const REMEMBERED: usize = 6;
 /// What is known of closed events is kept for so many days: platforms repeat an event for one.
 const KEPT_DAYS: i64 = 7;
 /// Replies that are on their way at once: they wait for the platform, not for this machine.

@@ -12,14 +12,11 @@ use crate::app::desk::Desk;
 use crate::app::replay::Silent;
 use crate::domain::answer::Outcome;
 use crate::domain::language::Language;
-use crate::domain::question::{QuestionText, Turn, Unaskable};
+use crate::domain::question::{QuestionText, REMEMBERED, Turn, Unaskable};
 use crate::domain::receipt::{Millis, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
 use crate::wiring;
-
-/// Turns that a conversation remembers.
-const REMEMBERED: usize = 6;
 
 #[derive(Debug, Args)]
 pub(super) struct Ask {

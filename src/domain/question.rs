@@ -68,8 +68,11 @@ pub struct Turn {
     pub question: String,
 }
 
-/// The words to search for: a follow-up that does not stand alone gets the question before it.
-/// Only that one: what was asked further back would drown what is asked now.
+/// How many earlier questions of a conversation are kept in mind.
+pub const REMEMBERED: usize = 6;
+
+/// The words to search for: a follow-up that does not stand alone gets the questions before it,
+/// back to one that does. No others: they would drown what is asked now.
 ///
 /// Deterministic on purpose. The starter model cannot rewrite a question, and a rewriting that
 /// goes wrong searches for something nobody asked.
@@ -82,25 +85,37 @@ pub struct Turn {
 /// assert_eq!(standalone("Where are models stored on disk?", &said), "Where are models stored on disk?");
 /// ```
 pub fn standalone(question: &str, said: &[Turn]) -> String {
-    match said.last() {
-        Some(turn) if leans(question) => format!("{} {question}", turn.question),
-        _ => question.to_owned(),
+    let mut words = vec![question];
+    for turn in said.iter().rev().take(REMEMBERED) {
+        if !words.last().is_some_and(|earliest| leans(earliest)) {
+            break;
+        }
+        words.push(&turn.question);
     }
+    words.reverse();
+    words.join(" ")
 }
 
 /// Words that point at something said before.
-const POINTERS: [&str; 18] = [
-    "it", "its", "they", "them", "their", "that", "those", "these", "this", "he", "she",
-    "there", "one", "ones", "then", "instead", "same", "else",
+const POINTERS: [&str; 11] = [
+    "it", "its", "they", "them", "their", "those", "these", "he", "she", "instead", "else",
+];
+/// These point where they stand alone, at either end: "Is that safe?", but not "the file that
+/// is read".
+const POINTERS_ALONE: [&str; 3] = ["that", "this", "there"];
+/// "Which one?", but not "one of the files".
+const BEFORE_ONE: [&str; 8] = [
+    "which", "that", "this", "the", "other", "another", "first", "second",
 ];
 /// Beginnings that carry a conversation on.
 const CARRIERS: [&str; 22] = [
     "and ",
     "but ",
     "or ",
+    "then ",
+    "same ",
     "what about",
     "how about",
-    "why",
     "what if",
     "그럼",
     "그러면",
@@ -115,23 +130,50 @@ const CARRIERS: [&str; 22] = [
     "이건",
     "이거",
     "거기",
-    "왜",
     "반대로",
 ];
-const KOREAN_POINTERS: [&str; 9] = [
-    "그것", "그거", "그건", "그걸", "그게", "거기", "그때", "그중", "그 ",
+const KOREAN_POINTERS: [&str; 8] = [
+    "그것", "그거", "그건", "그걸", "그게", "거기", "그때", "그중",
 ];
 
 /// Whether `question` leans on what was said before it.
 fn leans(question: &str) -> bool {
     let lower = question.to_lowercase();
-    let points = lower
+    let words: Vec<&str> = lower
         .split(|c: char| !c.is_alphanumeric() && c != '\'')
-        .any(|word| POINTERS.contains(&word))
-        || KOREAN_POINTERS.iter().any(|word| lower.contains(word));
-    points
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.iter().any(|word| POINTERS.contains(word))
+        || words.iter().any(|word| is_korean_pointer(word))
+        || points_alone(&words)
         || CARRIERS.iter().any(|start| lower.starts_with(start))
-        || analysis::content_terms(question).len() <= 1
+        || analysis::content_terms(question).len() <= fewest(&words)
+}
+
+fn is_korean_pointer(word: &str) -> bool {
+    word == "그" || KOREAN_POINTERS.iter().any(|start| word.starts_with(start))
+}
+
+fn points_alone(words: &[&str]) -> bool {
+    let is = |at: usize, list: &[&str]| words.get(at).is_some_and(|word| list.contains(word));
+    let last = words.len().saturating_sub(1);
+    // "Is there a limit?" asks of something new.
+    let opens = is(1, &["that", "this"]) || is(0, &["that", "this"]);
+    let which = words
+        .iter()
+        .skip(1)
+        .enumerate()
+        .any(|(before, word)| ["one", "ones"].contains(word) && is(before, &BEFORE_ONE));
+    opens || is(last, &POINTERS_ALONE) || which
+}
+
+/// A question of no more content terms than this says too little by itself; one that asks why
+/// mostly asks it of what was said.
+fn fewest(words: &[&str]) -> usize {
+    match words.first() {
+        Some(&("why" | "왜")) => 2,
+        _ => 1,
+    }
 }
 
 #[cfg(test)]
@@ -146,15 +188,44 @@ mod tests {
             "And on Windows?",
             "What about Korean files?",
             "How long does it take?",
+            "Is that safe?",
+            "What is the limit there?",
+            "Which one is faster to load?",
+            "Why is the answer short?",
+            "그 파일은 어디에 저장돼?",
+            "왜 답이 짧아?",
         ] {
             assert!(leans(question), "{question}");
         }
         for question in [
             "등록대장은 어떤 파일에 저장되나요?",
             "Which file holds the register of the library?",
+            "Is there a limit on the size of a file?",
+            "What is the name of the file that holds the register?",
+            "Does one command add several folders?",
+            "Why does a reply sometimes contain less than the model wrote?",
+            "로그 파일은 어디에 저장되나요?",
+            "왜 모델이 쓴 문장보다 답변이 짧아지나요?",
         ] {
             assert!(!leans(question), "{question}");
         }
+    }
+
+    #[test]
+    fn a_follow_up_of_a_follow_up_reaches_back_to_what_both_are_about() {
+        let said = [
+            "Where are models stored?",
+            "How do I add a folder?",
+            "And remove it?",
+        ]
+        .map(|question| Turn {
+            question: question.into(),
+        });
+        assert_eq!(
+            standalone("How long does it take?", &said),
+            "How do I add a folder? And remove it? How long does it take?"
+        );
+        assert_eq!(standalone("And it?", &[]), "And it?");
     }
 
     #[test]
