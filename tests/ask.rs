@@ -110,6 +110,16 @@ async fn a_declined_answer_says_who_stood_ready_and_why_there_is_none() {
 
     assert!(receipt.draft.is_none());
     assert_eq!(receipt.reason, Some(Reason::BelowFloor { floor: 1.1 }));
+
+    town.desk.rules.floor = 0.0;
+    let (other, _) = town.ask("How many days of leave has Zygmunt here?").await;
+    assert_eq!(other.reason, Some(Reason::OtherNames));
+    let pods = Town::with(Script::saying("Whatever."));
+    pods.add("Pods", "A pod holds containers of its own.").await;
+    let (other, _) = pods.ask("How many containers does a pod hold?").await;
+    assert_eq!(other.reason, Some(Reason::NothingStands));
+    assert!(other.draft.is_none());
+
     let ready = receipt.ready.unwrap();
     assert_eq!(ready.model, town.desk.chat.identity());
     assert_eq!(ready.prompt.digest, town.desk.prompts.english.digest());

@@ -10,6 +10,7 @@ use crate::domain::answer::{Declined, Outcome};
 use crate::domain::document::Digest;
 use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::evidence::{self, Evidence};
+use crate::domain::expectation::Expectation;
 use crate::domain::language::Language;
 use crate::domain::line::{self, Kind, Line};
 use crate::domain::passage::{Found, Passage, Scope, TermWeight};
@@ -76,13 +77,16 @@ pub async fn compose(
             let meaning = embed_one(desk, Purpose::Question, own).await?;
             read(desk, own, &meaning, (&evidence, &found.terms)).await?
         };
-        let hearing = Hearing::new(&reading, audience, &watch);
-        let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
-        receipt.draft = draft;
-        receipt.millis.first_token = hearing.first_words();
-        receipt.reason = answer.is_none().then_some(Reason::NothingStands);
-        if let Some(answer) = answer {
-            receipt.outcome = Outcome::Answered(answer);
+        receipt.reason = Some(Reason::NothingStands);
+        if reading::best(&reading.lines, &reading.relevance) > 0.0 {
+            let hearing = Hearing::new(&reading, audience, &watch);
+            let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
+            receipt.draft = draft;
+            receipt.millis.first_token = hearing.first_words();
+            if let Some(answer) = answer {
+                receipt.reason = None;
+                receipt.outcome = Outcome::Answered(answer);
+            }
         }
     }
     receipt.millis.total = watch.millis();
@@ -124,10 +128,12 @@ fn open_receipt(desk: &Desk, asked: &Asked, found: &Found, confidence: f32) -> R
     let language = Language::of(question);
     let reason = if found.passages.is_empty() {
         Reason::NothingFound
-    } else {
+    } else if confidence < desk.rules.floor {
         Reason::BelowFloor {
             floor: desk.rules.floor,
         }
+    } else {
+        Reason::OtherNames
     };
     let key = format!("{} {} {question}", at.to_rfc3339(), found.revision);
     Receipt {
@@ -192,7 +198,7 @@ async fn read(
     let chosen = promising(search, &lines, &terms, desk.rules.lines_read);
     let meanings = meanings(desk, &lines, &chosen).await?;
     let language = Language::of(search);
-    let relevance = lines
+    let relevance: Vec<f32> = lines
         .iter()
         .zip(&meanings)
         .map(|(line, meaning)| {
@@ -205,6 +211,7 @@ async fn read(
             reading::relevance(language, line, cosine, &terms, passage)
         })
         .collect();
+    let relevance = reading::narrowed(Expectation::of(search), &lines, &relevance);
     Ok(Reading {
         passages,
         lines,

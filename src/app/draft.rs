@@ -259,26 +259,24 @@ fn without_marks(text: &str) -> String {
     words.replace(" .", ".").replace(" ,", ",")
 }
 
+/// A claim whose line bears much less on the question than the best does is beside the point,
+/// however true it is.
 async fn judge(desk: &Desk, hearing: &Hearing<'_>, claim: &str) -> Result<Verdict, Unembedded> {
     let meaning = embed_one(desk, Purpose::Passage, claim).await?;
     let Reading {
         lines, relevance, ..
     } = hearing.reading;
     let verdict = grounding::check(claim, lines, &closeness(&meaning, hearing.reading));
-    let best = relevance.iter().copied().fold(0.0, f32::max);
+    let best = reading::best(lines, relevance);
     if let Verdict::Supported { line } = verdict
         && relevance
             .get(line)
-            .is_some_and(|own| *own < best * LEAST_RELEVANT)
+            .is_some_and(|own| *own <= 0.0 || *own < best * reading::NEAR)
     {
         return Ok(Verdict::Unsupported(Doubt::Beside));
     }
     Ok(verdict)
 }
-
-/// A claim whose line bears on the question less than this share of the best line is beside
-/// the point, however true it is.
-const LEAST_RELEVANT: f32 = 0.8;
 
 fn closeness(claim: &Embedding, reading: &Reading) -> Vec<f32> {
     let cosine = |meaning: &Option<Embedding>| {

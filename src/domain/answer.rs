@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::document::{CollectionName, Digest};
+use super::expectation::negates;
 use super::language::Language;
 use super::line::{Kind, Line};
 use super::passage::Passage;
@@ -82,7 +83,7 @@ impl Answer {
     }
 
     /// The best lines themselves, at most `most` of them, of one passage and in its order;
-    /// `None` if no line says anything by itself.
+    /// `None` if no line that bears on the question says anything by itself.
     pub fn quote(
         relevance: &[f32],
         lines: &[Line],
@@ -216,7 +217,7 @@ fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
             .iter()
             .zip(relevance)
             .enumerate()
-            .filter(|(_, (line, _))| line.kind == Kind::Statement)
+            .filter(|(_, (line, score))| line.kind == Kind::Statement && **score > 0.0)
     };
     let Some((best, (line, score))) =
         statements().max_by(|a, b| a.1.1.total_cmp(b.1.1).then(b.0.cmp(&a.0)))
@@ -240,23 +241,13 @@ fn best_lines(relevance: &[f32], lines: &[Line], most: usize) -> Vec<usize> {
     if lines
         .get(shown_by)
         .is_some_and(|next| next.kind == Kind::Code && next.passage == line.passage)
+        // It may be just what not to do.
         && !negates(&line.text)
     {
         chosen.push(shown_by);
     }
     chosen.sort_unstable();
     chosen
-}
-
-/// Whether a line says what not to do: the code after it may be just that.
-fn negates(text: &str) -> bool {
-    const WORDS: [&str; 6] = ["never", "not", "no", "cannot", "without", "안"];
-    const PARTS: [&str; 8] = ["n't", "n’t", "금지", "않", "지 말", "지 마", "지말", "지마"];
-    let lower = text.to_lowercase();
-    lower
-        .split(|c: char| !c.is_alphanumeric())
-        .any(|word| WORDS.contains(&word))
-        || PARTS.iter().any(|part| lower.contains(part))
 }
 
 /// That the library has no answer, with what stands nearest.

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod question;
 pub mod prompt;
 pub mod line;
+pub mod expectation;
 pub mod reading;
 pub mod grounding;
 pub mod answer;

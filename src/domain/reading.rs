@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::analysis;
+use super::expectation::Expectation;
 use super::language::Language;
 use super::line::{Kind, Line};
 use super::passage::TermWeight;
@@ -43,6 +44,35 @@ pub fn coverage(terms: &[TermWeight], text: &str) -> f32 {
         .map(|term| term.idf)
         .sum();
     if total > 0.0 { found / total } else { 0.0 }
+}
+
+/// As `relevance`, but a statement that cannot be what is expected has none; and nothing has
+/// any if those that can be are well behind one that cannot: they are about something else.
+pub fn narrowed(expected: Expectation, lines: &[Line], relevance: &[f32]) -> Vec<f32> {
+    let bears = |(line, score): (&Line, &f32)| {
+        if line.kind != Kind::Statement || expected.fits(&line.text) {
+            *score
+        } else {
+            0.0
+        }
+    };
+    let narrowed: Vec<f32> = lines.iter().zip(relevance).map(bears).collect();
+    if best(lines, &narrowed) < best(lines, relevance) * NEAR {
+        return vec![0.0; lines.len()];
+    }
+    narrowed
+}
+
+/// A line that is less relevant than this share of the best is beside the point.
+pub const NEAR: f32 = 0.8;
+
+/// How relevant the most relevant statement is.
+pub fn best(lines: &[Line], relevance: &[f32]) -> f32 {
+    let statements = lines.iter().zip(relevance);
+    statements
+        .filter(|(line, _)| line.kind == Kind::Statement)
+        .map(|(_, score)| *score)
+        .fold(0.0, f32::max)
 }
 
 /// A run of neighbouring lines of one passage.
@@ -188,6 +218,23 @@ mod tests {
                 }
             ]
         );
+    }
+
+    #[test]
+    fn what_cannot_be_the_answer_has_no_relevance() {
+        let lines = [
+            said(0, "It has a name."),
+            said(0, "It holds 5."),
+            said(0, "7."),
+        ];
+        let expected = Expectation::of("How many does it hold?");
+        assert_eq!(
+            narrowed(expected, &lines, &[0.9, 0.8, 0.1]),
+            [0.0, 0.8, 0.1]
+        );
+        assert_eq!(narrowed(expected, &lines, &[0.9, 0.7, 0.1]), [0.0; 3]);
+        let any = Expectation::of("What does it hold?");
+        assert_eq!(narrowed(any, &lines, &[0.9, 0.7, 0.1]), [0.9, 0.7, 0.1]);
     }
 
     #[test]

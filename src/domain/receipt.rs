@@ -91,6 +91,8 @@ pub enum Reason {
     NothingFound,
     /// The confidence that the library has it lies below the floor that held then.
     BelowFloor { floor: f32 },
+    /// Each passage lacks a rare name that the question has.
+    OtherNames,
     /// The passages were read, and no line of them could be said.
     NothingStands,
 }
@@ -102,6 +104,7 @@ impl fmt::Display for Reason {
             Self::BelowFloor { floor } => {
                 write!(f, "the confidence is below the floor of {floor:.2}")
             },
+            Self::OtherNames => f.write_str("no passage has the name that was asked about"),
             Self::NothingStands => f.write_str("no line of the passages could be said"),
         }
     }

@@ -1,0 +1,305 @@
+//! What kind of answer a question expects, and whether a line can be one.
+//!
+//! Who asks how many is not helped by a true sentence without a number, and who asks what not
+//! to do is harmed by one about what to do. Meaning does not tell these apart: to an embedding
+//! they are as near as can be. Words do, as long as they are only held against a line and
+//! never make one.
+
+use super::language::Language;
+
+/// What the question asks for beyond its subject.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    kind: Kind,
+    polarity: Polarity,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Kind {
+    #[default]
+    Anything,
+    /// How many, how much, how long.
+    Amount,
+    /// When, since when, in what year.
+    Time,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Polarity {
+    #[default]
+    Any,
+    /// What is not so, or must not be done.
+    Negative,
+}
+
+impl Expectation {
+    /// ```
+    /// use saseo::domain::expectation::Expectation;
+    ///
+    /// let expects = Expectation::of("How many days of leave are there?");
+    /// assert!(expects.fits("There are 15 days of leave."));
+    /// assert!(!expects.fits("Leave is booked in the calendar."));
+    /// ```
+    pub fn of(question: &str) -> Self {
+        let lower = question.to_lowercase();
+        match Language::of(question) {
+            Language::Korean => Self {
+                kind: korean_kind(&lower),
+                polarity: korean_polarity(&lower),
+            },
+            Language::English | Language::Other => {
+                let words = words(&lower);
+                Self {
+                    kind: english_kind(&words),
+                    polarity: english_polarity(&words),
+                }
+            },
+        }
+    }
+
+    /// Whether `line` can be what is expected.
+    pub fn fits(self, line: &str) -> bool {
+        let of_kind = match self.kind {
+            Kind::Anything => true,
+            Kind::Amount => tells_amount(line),
+            Kind::Time => tells_time(line),
+        };
+        of_kind && (self.polarity == Polarity::Any || negates(line))
+    }
+}
+
+/// Whether a line says what is not so or must not be done.
+pub fn negates(line: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "never", "not", "no", "none", "nothing", "cannot", "without", "except", "neither",
+        "nor", "안",
+    ];
+    const PARTS: [&str; 12] = [
+        "n't", "n’t", "금지", "않", "없", "아니", "못하", "지 말", "지 마", "지말", "지마",
+        "제외",
+    ];
+    let lower = line.to_lowercase();
+    words(&lower).iter().any(|word| WORDS.contains(word)) || has_any(&lower, &PARTS)
+}
+
+fn words(lower: &str) -> Vec<&str> {
+    lower
+        .split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’')
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+fn has_any(text: &str, parts: &[&str]) -> bool {
+    parts.iter().any(|part| text.contains(part))
+}
+
+// ---- Questions ----
+
+fn english_kind(words: &[&str]) -> Kind {
+    const MEASURED: [&str; 8] = [
+        "many", "much", "long", "large", "big", "often", "old", "far",
+    ];
+    const TIMES: [&str; 4] = ["year", "date", "day", "month"];
+    let pairs = || words.windows(2);
+    let asks = |first: &[&str], second: &[&str]| {
+        pairs().any(|pair| matches!(pair, [a, b] if first.contains(a) && second.contains(b)))
+    };
+    if asks(&["how"], &MEASURED) {
+        return Kind::Amount;
+    }
+    // "What happens when …" asks for no time.
+    if words.first() == Some(&"when") || asks(&["what", "which"], &TIMES) {
+        return Kind::Time;
+    }
+    Kind::Anything
+}
+
+fn korean_kind(lower: &str) -> Kind {
+    const AMOUNTS: [&str; 6] = ["얼마야", "얼마인", "얼마예", "얼마나 걸", "며칠", "몇"];
+    const MEASURED: [&str; 5] = [
+        "얼마나 많",
+        "얼마나 넣",
+        "얼마나 오래",
+        "얼마나 필요",
+        "얼마까지",
+    ];
+    if has_any(lower, &AMOUNTS) || has_any(lower, &MEASURED) {
+        Kind::Amount
+    } else if lower.contains("언제") {
+        Kind::Time
+    } else {
+        Kind::Anything
+    }
+}
+
+/// "Which files are not committed?", but neither "Why is it not there?" nor "What if it does
+/// not start?", which tell of a trouble and look for help.
+fn english_polarity(words: &[&str]) -> Polarity {
+    const ASKING: [&str; 6] = ["what", "which", "who", "whose", "where", "how"];
+    const TURNS: [&str; 9] = [
+        "if", "when", "because", "while", "unless", "that", "who", "which", "but",
+    ];
+    let Some((first, rest)) = words.split_first() else {
+        return Polarity::Any;
+    };
+    let own = rest.iter().take_while(|word| !TURNS.contains(word));
+    // "How do I not …" is a way, "How many are not …" an amount: both of what is not.
+    let mut denied = own.into_iter().filter(|word| {
+        ["not", "never"].contains(word) || word.ends_with("n't") || word.ends_with("n’t")
+    });
+    if ASKING.contains(first) && denied.next().is_some() {
+        Polarity::Negative
+    } else {
+        Polarity::Any
+    }
+}
+
+fn korean_polarity(lower: &str) -> Polarity {
+    if has_any(lower, &KOREAN_ASKED_NOT) {
+        Polarity::Negative
+    } else {
+        Polarity::Any
+    }
+}
+
+/// Before a noun, so that it tells which are meant: "하면 안 되는 것".
+const KOREAN_ASKED_NOT: [&str; 7] = [
+    "안 되는",
+    "안되는",
+    "않는",
+    "않은",
+    "말아야",
+    "못하는",
+    "금지된",
+];
+
+// ---- Lines ----
+
+fn tells_amount(line: &str) -> bool {
+    const ENGLISH: &str = "one two three four five six seven eight nine ten eleven twelve twenty thirty forty \
+        fifty hundred thousand million half once twice no none all every unlimited forever \
+        daily weekly monthly always";
+    const KOREAN: &str =
+        "하나 둘 셋 다섯 여섯 일곱 여덟 아홉 스무 절반 모든 모두 무제한 없 매일 매주 매월";
+    const BEFORE_COUNTERS: &str = "한 두 세 네 열";
+    let lower = line.to_lowercase();
+    let is_listed = |word: &&str| is_in(ENGLISH, word) || is_in(BEFORE_COUNTERS, word);
+    has_digit(line)
+        || words(&lower).iter().any(is_listed)
+        || KOREAN.split(' ').any(|part| lower.contains(part))
+}
+
+fn tells_time(line: &str) -> bool {
+    const ENGLISH: &str = "after before during until once when since every daily weekly monthly quarterly never \
+        always";
+    const BEGINNINGS: &str = "monday tuesday wednesday thursday friday saturday sunday weekday weekend january \
+        february march april june july august september october november december midnight";
+    const KOREAN: &str =
+        "요일 매일 매주 매월 매년 분기 오전 오후 자정 정오 때 후 전에 뒤 까지 부터 즉시";
+    let lower = line.to_lowercase();
+    let is_listed = |word: &&str| {
+        is_in(ENGLISH, word) || BEGINNINGS.split(' ').any(|start| word.starts_with(start))
+    };
+    has_digit(line)
+        || words(&lower).iter().any(is_listed)
+        || KOREAN.split(' ').any(|part| lower.contains(part))
+}
+
+fn is_in(list: &str, word: &str) -> bool {
+    list.split(' ').any(|listed| listed == word)
+}
+
+fn has_digit(line: &str) -> bool {
+    line.chars().any(char::is_numeric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(question: &str, fits: &[&str], does_not: &[&str]) {
+        let expects = Expectation::of(question);
+        for line in fits {
+            assert!(expects.fits(line), "{question} / {line}");
+        }
+        for line in does_not {
+            assert!(!expects.fits(line), "{question} / {line}");
+        }
+    }
+
+    #[test]
+    fn who_asks_how_many_is_told_a_number() {
+        check(
+            "How many documents can a collection hold?",
+            &["It holds 5 of them.", "There is no limit.", "It holds two."],
+            &["A collection is a named set of documents."],
+        );
+        check(
+            "How long may the name be?",
+            &["It may be 64 bytes long."],
+            &["The name may have letters of any script."],
+        );
+        check(
+            "컨피그맵에 데이터를 얼마나 넣을 수 있어?",
+            &["1MiB를 초과할 수 없다."],
+            &["컨피그맵은 볼륨으로 마운트한다."],
+        );
+        check(
+            "연차는 며칠이야?",
+            &["연차는 열다섯 날이고 한 번에 쓴다.", "15일이다."],
+            &["연차는 달력에 적는다."],
+        );
+    }
+
+    #[test]
+    fn who_asks_when_is_told_a_time() {
+        check(
+            "When is the deployment?",
+            &[
+                "On Fridays.",
+                "In 2024.",
+                "After the meeting.",
+                "Every week.",
+            ],
+            &["Deployments are done by the release team."],
+        );
+        check(
+            "배포는 언제 해?",
+            &["배포는 금요일에 한다.", "회의 후에 한다."],
+            &["배포는 팀이 한다."],
+        );
+        check("What happens when it fails?", &["It starts again."], &[]);
+    }
+
+    #[test]
+    fn who_asks_what_not_to_do_is_not_told_what_to_do() {
+        check(
+            "Which files should not be committed?",
+            &["Never commit keys.", "Do not commit .env files."],
+            &["Commit the lock file."],
+        );
+        check(
+            "커밋하면 안 되는 파일은?",
+            &["키 파일은 커밋하지 마세요.", ".env는 금지입니다."],
+            &["잠금 파일을 커밋하세요."],
+        );
+    }
+
+    #[test]
+    fn who_has_a_trouble_is_helped() {
+        for question in [
+            "Why can't I log in?",
+            "What do I do if it does not start?",
+            "Who helps me when I cannot log in?",
+            "와이파이가 안 되면 어떻게 해?",
+            "왜 시작이 안 돼?",
+        ] {
+            check(
+                question,
+                &["Restart the router.", "공유기를 다시 켜세요."],
+                &[],
+            );
+        }
+    }
+}
