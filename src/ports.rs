@@ -332,9 +332,33 @@ pub trait Library: Send + Sync {
     /// computed again. `texts` and `embeddings` go in pairs.
     async fn keep(&self, texts: &[String], embeddings: &[Embedding])
     -> Result<(), Uncommitted>;
-    /// Carries out `orders` as one revision, durable when this returns. Orders that would
+    /// Begins a revision that takes its documents one by one.
+    async fn accession(&self) -> Result<Box<dyn Accession>, Uncommitted>;
+    /// Carries out `orders`, which are few, as one revision; see [`Accession::commit`].
+    async fn commit(&self, orders: Vec<Order>, by: &str) -> Result<Revision, Uncommitted> {
+        let mut accession = self.accession().await?;
+        for order in orders {
+            match order {
+                Order::Put(prepared) => accession.put(*prepared).await?,
+                Order::Remove(shelfmark) => accession.remove(shelfmark),
+            }
+        }
+        accession.commit(by).await
+    }
+}
+
+/// A revision in the making. What was handed to it lies on the disk, where no reader sees it;
+/// of several orders for one place the last counts. When it is dropped, nothing has happened.
+#[async_trait]
+pub trait Accession: Send {
+    /// Puts this document at its place, instead of what stands there. When this returns, it is
+    /// held in memory no longer.
+    async fn put(&mut self, prepared: Prepared) -> Result<(), Uncommitted>;
+    /// Empties this place.
+    fn remove(&mut self, shelfmark: Shelfmark);
+    /// Lets readers see all of it as one revision, durable when this returns. Orders that would
     /// change nothing are left out; when none is left there is no new revision.
-    async fn commit(&self, orders: Vec<Order>, by: &str) -> Result<Revision, Uncommitted>;
+    async fn commit(self: Box<Self>, by: &str) -> Result<Revision, Uncommitted>;
 }
 
 /// Why the library could not be read.

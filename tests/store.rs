@@ -23,8 +23,8 @@ use saseo::domain::language::Language;
 use saseo::domain::passage::{Found, Scope};
 use saseo::domain::revision::{Change, Revision};
 use saseo::ports::{
-    Clock, Embedder as _, Ledger as _, Library as _, Order, Prepared, Query, Uncommitted,
-    Unread,
+    Accession, Clock, Embedder as _, Ledger as _, Library as _, Order, Prepared, Query,
+    Uncommitted, Unread,
 };
 
 use crate::support::embedder::WordHashes;
@@ -113,6 +113,18 @@ impl Room {
     async fn add(&self, uri: &str, text: &str) -> Revision {
         let order = self.put(uri, text);
         self.library.commit(vec![order], "test").await.unwrap()
+    }
+
+    /// A revision in the making, with these documents put down.
+    async fn accession(&self, documents: &[(&str, &str)]) -> Box<dyn Accession> {
+        let mut accession = self.library.accession().await.unwrap();
+        for (uri, text) in documents {
+            let Order::Put(prepared) = self.put(uri, text) else {
+                unreachable!()
+            };
+            accession.put(*prepared).await.unwrap();
+        }
+        accession
     }
 
     async fn remove(&self, uri: &str) -> Revision {
@@ -322,6 +334,143 @@ async fn orders_that_change_nothing_make_no_revision() {
     assert!(matches!(log[1].changes.as_slice(), [Change::Added(card)]
         if card.shelfmark.uri == "b.md"));
     assert_eq!(log[1].by, "test");
+}
+
+#[tokio::test]
+async fn an_accession_is_seen_when_it_is_committed_and_then_whole() {
+    let room = Room::new().await;
+    let mut accession = room.accession(&[("a.md", A), ("b.md", B)]).await;
+    assert_eq!(room.library.revision(), Revision(0));
+    assert!(room.ask("printer").await.is_empty());
+    assert!(room.findings().await.is_empty());
+
+    // What others commit meanwhile takes the numbers that these would have had.
+    room.add("c.md", "The printer has no paper.").await;
+    accession.remove(shelfmark("library", "c.md"));
+    assert_eq!(accession.commit("test").await.unwrap(), Revision(2));
+
+    assert_eq!(room.library.log().await.unwrap()[1].changes.len(), 3);
+    let room = room.reopened(|_| ()).await;
+    assert_eq!(room.notes, Vec::<String>::new());
+    let mut found = room.ask("printer").await;
+    found.sort();
+    assert_eq!(found, ["a.md", "b.md"]);
+    assert_eq!(room.ask_at("printer", 1).await, ["c.md"]);
+    assert!(room.findings().await.is_empty());
+}
+
+#[tokio::test]
+async fn of_several_orders_for_one_place_the_last_counts() {
+    let room = Room::new().await;
+    room.add("a.md", A).await;
+    let mut accession = room
+        .accession(&[
+            ("a.md", B),
+            ("a.md", A),
+            ("b.md", A),
+            ("b.md", B),
+            ("c.md", B),
+        ])
+        .await;
+    accession.remove(shelfmark("library", "c.md"));
+    assert_eq!(accession.commit("test").await.unwrap(), Revision(2));
+    let log = room.library.log().await.unwrap();
+    assert!(matches!(log[1].changes.as_slice(), [Change::Added(card)]
+        if card.shelfmark.uri == "b.md" && card.text == Digest::of(B.as_bytes())));
+    assert!(room.findings().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_accession_that_is_dropped_has_not_happened() {
+    let room = Room::new().await;
+    let accession = room.accession(&[("a.md", A), ("b.md", B)]).await;
+    let aside = room.path("documents/writing");
+    let put = fs::read_dir(&aside).unwrap().next().unwrap().unwrap();
+    assert!(fs::read_dir(put.path()).unwrap().count() >= 2);
+    drop(accession);
+    assert_eq!(fs::read_dir(&aside).unwrap().count(), 0);
+    assert_eq!(room.library.revision(), Revision(0));
+    assert!(room.findings().await.is_empty());
+    assert_eq!(room.add("a.md", A).await, Revision(1));
+}
+
+#[tokio::test]
+async fn what_a_killed_accession_leaves_is_cleared_and_its_embeddings_are_used() {
+    let room = Room::new().await;
+    room.add("a.md", A).await;
+    let accession = room.accession(&[("b.md", B)]).await;
+    // What lies on the disk now is what a kill would leave there.
+    let copy = Arc::new(tempfile::tempdir().unwrap());
+    copy_folder(room.folder.path(), copy.path());
+    drop(accession);
+
+    let room = Room::within(copy, WordHashes::new(64)).await;
+    assert_eq!(room.notes, Vec::<String>::new());
+    assert_eq!(room.library.revision(), Revision(1));
+    assert_eq!(room.ask("printer").await, ["a.md"]);
+    assert_eq!(
+        fs::read_dir(room.path("documents/writing"))
+            .unwrap()
+            .count(),
+        0
+    );
+    let order = room.put("b.md", B);
+    let Order::Put(prepared) = &order else {
+        unreachable!()
+    };
+    let text = prepared.chunks[0].indexed_text(&prepared.document.title);
+    assert!(
+        room.library
+            .known(std::slice::from_ref(&text))
+            .await
+            .unwrap()[0]
+            .is_some()
+    );
+    assert!(room.findings().await.is_empty());
+    room.library.rebuild(tools(&room.embedder)).await.unwrap();
+    assert!(room.findings().await.is_empty());
+    let receipts = &room.ledger;
+    room.library.compact(receipts, None).await.unwrap();
+    assert!(room.findings().await.is_empty());
+    assert!(room.library.known(&[text]).await.unwrap()[0].is_none());
+    room.library.commit(vec![order], "test").await.unwrap();
+    assert_eq!(room.ask("printer").await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_accession_goes_on_over_a_rebuild_and_is_refused_whole_after_a_compaction() {
+    let room = Room::new().await;
+    room.add("a.md", A).await;
+    let accession = room.accession(&[("b.md", B)]).await;
+    room.library.rebuild(tools(&room.embedder)).await.unwrap();
+    assert_eq!(accession.commit("test").await.unwrap(), Revision(2));
+    assert!(room.findings().await.is_empty());
+
+    let accession = room.accession(&[("c.md", "The printer hums.")]).await;
+    room.library.compact(&room.ledger, None).await.unwrap();
+    let refusal = accession.commit("test").await;
+    assert!(
+        matches!(refusal, Err(Uncommitted::Failed(_))),
+        "{refusal:?}"
+    );
+    assert_eq!(room.library.revision(), Revision(2));
+    assert_eq!(room.add("c.md", "The printer hums.").await, Revision(3));
+    assert!(room.findings().await.is_empty());
+}
+
+const A: &str = "The printer is on the second floor.";
+const B: &str = "The other printer stands in the cellar.";
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &copy);
+        } else {
+            fs::copy(path, copy).unwrap();
+        }
+    }
 }
 
 #[tokio::test]

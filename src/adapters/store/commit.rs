@@ -4,37 +4,34 @@
 //! behind, texts without a line and rows without a document, nobody believes, and the next one
 //! writes over it.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::accession::{Laid, Wanted};
 use super::catalogue::Places;
 use super::disk::Room;
 use super::failure::Trouble;
-use super::index::{Entrant, Index};
-use super::segment::{Filling, Segment};
+use super::index::{Entrant, Index, Rows};
+use super::segment::{Fillings, Segment};
 use super::snapshot::Snapshot;
-use super::{Core, Writer};
+use super::{Core, Writer, indexing, rows};
 use crate::domain::document::{Card, Shelfmark};
+use crate::domain::embedding::Fingerprint;
 use crate::domain::revision::{Change, Entry, Revision};
-use crate::ports::{Order, Prepared};
 
 /// One change, with what it puts on the shelf.
 struct Step {
     change: Change,
-    put: Option<Put>,
+    put: Option<Laid>,
 }
 
-/// A document on its way in, with its card.
-struct Put {
-    card: Card,
-    prepared: Box<Prepared>,
-}
-
-/// Carries out `orders`; see [`crate::ports::Library::commit`].
+/// Carries out what is wanted, which lies ready on `cart`; see
+/// [`crate::ports::Accession::commit`].
 pub(super) fn commit(
     core: &Core,
     writer: &mut Writer,
-    orders: Vec<Order>,
+    (wanted, cart): (Wanted, &Path),
     by: &str,
 ) -> Result<Revision, Trouble> {
     let now = core.now();
@@ -42,44 +39,33 @@ pub(super) fn commit(
         // A commit died between its line and its snapshot; a new start sorts that out.
         return Err(Trouble::RegisterStuck);
     }
-    let steps = plan(orders, &writer.places, &now);
+    let steps = plan(wanted, &writer.places, &now);
     if steps.is_empty() {
         return Ok(now.revision);
     }
     Room::of(&core.folder)?.gate()?;
-    let puts: Vec<&Put> = steps.iter().filter_map(|step| step.put.as_ref()).collect();
-    let segment = shelve(core, &now, &puts)?;
+    let puts: Vec<&Laid> = steps.iter().filter_map(|step| step.put.as_ref()).collect();
+    let segments = shelve(core, &now, &puts, cart)?;
     let entry = Entry {
         revision: now.revision.next(),
         at: core.clock.now(),
         by: by.to_owned(),
-        changes: steps.iter().map(|step| step.change.clone()).collect(),
+        changes: steps.into_iter().map(|step| step.change).collect(),
         previous: writer.register.head().digest,
     };
     writer.register.append(&entry)?;
     let mut next = Snapshot::clone(&now);
     next.revision = entry.revision;
     next.catalogue.follow(&entry, &mut writer.places);
-    next.grow(segment);
+    next.grow(segments);
     let index = Arc::clone(&next.index);
     core.swap(next);
     note_head(&index, writer);
     Ok(entry.revision)
 }
 
-/// What `orders` would change, by place. Of several orders for one place the last counts.
-fn plan(orders: Vec<Order>, places: &Places, now: &Snapshot) -> Vec<Step> {
-    let mut wanted = BTreeMap::<Shelfmark, Option<Box<Prepared>>>::new();
-    for order in orders {
-        match order {
-            Order::Put(prepared) => {
-                wanted.insert(prepared.document.shelfmark.clone(), Some(prepared));
-            },
-            Order::Remove(shelfmark) => {
-                wanted.insert(shelfmark, None);
-            },
-        }
-    }
+/// What would change, by place.
+fn plan(wanted: Wanted, places: &Places, now: &Snapshot) -> Vec<Step> {
     wanted
         .into_iter()
         .filter_map(|(shelfmark, wanted)| {
@@ -90,74 +76,75 @@ fn plan(orders: Vec<Order>, places: &Places, now: &Snapshot) -> Vec<Step> {
         .collect()
 }
 
-fn step(
-    shelfmark: Shelfmark,
-    wanted: Option<Box<Prepared>>,
-    held: Option<&Card>,
-) -> Option<Step> {
-    let Some(prepared) = wanted else {
+fn step(shelfmark: Shelfmark, wanted: Option<Laid>, held: Option<&Card>) -> Option<Step> {
+    let Some(laid) = wanted else {
         return held.map(|_| Step {
             change: Change::Removed(shelfmark),
             put: None,
         });
     };
-    let card = prepared.document.card();
+    let card = laid.card.clone();
     let change = match held {
         Some(held) if *held == card => return None,
-        Some(_) => Change::Replaced(card.clone()),
-        None => Change::Added(card.clone()),
+        Some(_) => Change::Replaced(card),
+        None => Change::Added(card),
     };
     Some(Step {
         change,
-        put: Some(Put { card, prepared }),
+        put: Some(laid),
     })
 }
 
-/// Puts texts, rows and vectors on the disk, durable and not yet to be seen.
-fn shelve(core: &Core, now: &Snapshot, puts: &[&Put]) -> Result<Segment, Trouble> {
+/// Writes the rows, one document at a time, and gives the texts their places: durable, and not
+/// yet to be seen.
+fn shelve(
+    core: &Core,
+    now: &Snapshot,
+    puts: &[&Laid],
+    cart: &Path,
+) -> Result<Vec<Segment>, Trouble> {
     if puts.is_empty() {
-        return Ok(Segment::default());
+        return Ok(Vec::new());
     }
     now.ready(core.fingerprint.as_ref())?;
     let fingerprint = core.embedder()?;
-    fits(puts, now.dimensions())?;
-    let texts: Vec<&str> = puts
-        .iter()
-        .map(|put| put.prepared.document.text.as_str())
-        .collect();
-    core.documents.put(&texts)?;
     if now.index.fingerprint()?.is_none() {
         now.index.set_fingerprint(fingerprint)?;
     }
-    let mut filling = Filling::default();
-    for (number, put) in (now.catalogue.next_number()..).zip(puts) {
-        let rows = now.index.rows(
-            fingerprint,
-            Entrant {
-                number,
-                card: &put.card,
-                chunks: &put.prepared.chunks,
-                embeddings: &put.prepared.embeddings,
-            },
-        )?;
+    let mut fillings = Fillings::default();
+    for (number, laid) in (now.catalogue.next_number()..).zip(puts) {
+        let rows = rows_of(&now.index, fingerprint, (number, laid))?;
         now.index.write(&rows)?;
-        rows.fill(&mut filling)?;
+        rows.fill(&mut fillings)?;
     }
     now.index.flush()?;
-    Ok(filling.seal())
+    let texts: BTreeSet<_> = puts.iter().map(|laid| laid.card.text).collect();
+    core.documents.shelve(cart, &texts)?;
+    Ok(fillings.seal())
 }
 
-/// Refuses vectors of another length before anything is written.
-fn fits(puts: &[&Put], dimensions: Option<usize>) -> Result<(), Trouble> {
-    let mut lengths = puts
+/// The rows of a document whose vectors are in the index already.
+fn rows_of(
+    index: &Index,
+    fingerprint: &Fingerprint,
+    (number, laid): (u32, &Laid),
+) -> Result<Rows, Trouble> {
+    let (card, chunks) = (&laid.card, laid.chunks()?);
+    let keys: Vec<_> = chunks
         .iter()
-        .flat_map(|put| &put.prepared.embeddings)
-        .map(|embedding| embedding.as_slice().len());
-    let expected = dimensions.or_else(|| lengths.clone().next());
-    if lengths.all(|length| Some(length) == expected) {
-        return Ok(());
-    }
-    Err(Trouble::Misfit("they differ in length"))
+        .map(|chunk| rows::vector_key(fingerprint, &chunk.indexed_text(&card.title)))
+        .collect();
+    let embeddings: Option<Vec<_>> = indexing::known(index, &keys)?.into_iter().collect();
+    let embeddings = embeddings.ok_or(Trouble::Inconsistent("a vector is missing"))?;
+    index.rows(
+        fingerprint,
+        Entrant {
+            number,
+            card,
+            chunks: &chunks,
+            embeddings: &embeddings,
+        },
+    )
 }
 
 /// The revision stands without this; it only helps to find a register that lost lines.

@@ -6,12 +6,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use super::disk;
 use super::failure::Trouble;
 use crate::domain::document::Digest;
 
 const LEVEL: i32 = 3;
-/// Where texts are written before they get their name.
+/// Where texts are written before they get their place.
 const WRITING: &str = "writing";
 const ENDING: &str = ".zst";
 
@@ -53,6 +55,52 @@ impl Documents {
             let packed = zstd::encode_all(text.as_bytes(), LEVEL)
                 .map_err(Trouble::file("compress", &path))?;
             touched.extend(self.place(&path, &packed)?);
+        }
+        touched
+            .iter()
+            .try_for_each(|folder| disk::sync_folder(folder))
+    }
+
+    /// A folder for one accession, beside the shelves. It goes with its last owner, or at the
+    /// next opening when that one was killed.
+    pub(super) fn cart(&self) -> Result<TempDir, Trouble> {
+        let writing = self.root.join(WRITING);
+        tempfile::Builder::new()
+            .prefix("accession-")
+            .tempdir_in(&writing)
+            .map_err(Trouble::file("make a folder in", &writing))
+    }
+
+    /// Writes `text` down on `cart`, unless it stands on the shelf already and is sound.
+    pub(super) fn write_down(&self, cart: &Path, text: &str) -> Result<(), Trouble> {
+        let digest = Digest::of(text.as_bytes());
+        let path = on_cart(cart, digest);
+        if path.exists() || self.read(digest).is_ok() {
+            return Ok(());
+        }
+        let packed = zstd::encode_all(text.as_bytes(), LEVEL)
+            .map_err(Trouble::file("compress", &path))?;
+        disk::write_whole(cart, &path, &packed)
+    }
+
+    /// Moves these texts from `cart` to the shelf, durable when this returns. Those that stood
+    /// there when they were written down must still be there.
+    pub(super) fn shelve(&self, cart: &Path, texts: &BTreeSet<Digest>) -> Result<(), Trouble> {
+        let mut touched = BTreeSet::from([self.root.clone()]);
+        for digest in texts {
+            let (from, to) = (on_cart(cart, *digest), self.path(*digest));
+            let folder = to.parent().unwrap_or(&self.root).to_owned();
+            if from.exists() {
+                disk::make_folder(&folder)?;
+                fs::rename(&from, &to).map_err(Trouble::file("put in place", &to))?;
+            } else if !to.exists() {
+                return Err(Trouble::Text {
+                    digest: *digest,
+                    path: to,
+                });
+            }
+            // Also where it stood already: who put it there may have been killed before this.
+            touched.insert(folder);
         }
         touched
             .iter()
@@ -116,6 +164,10 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Trouble> {
         .map_err(Trouble::file("list", folder))
 }
 
+fn on_cart(cart: &Path, digest: Digest) -> PathBuf {
+    cart.join(format!("{digest}{ENDING}"))
+}
+
 fn named(path: &Path) -> Option<Digest> {
     let name = path.file_name()?.to_str()?.strip_suffix(ENDING)?;
     Digest::parse(name).ok()
@@ -125,7 +177,7 @@ fn named(path: &Path) -> Option<Digest> {
 mod tests {
     use super::*;
 
-    fn documents() -> (tempfile::TempDir, Documents) {
+    fn documents() -> (TempDir, Documents) {
         let folder = tempfile::tempdir().unwrap();
         let documents = Documents::open(folder.path().join("documents")).unwrap();
         (folder, documents)
@@ -152,6 +204,25 @@ mod tests {
         assert!(refusal.contains("missing or damaged"), "{refusal}");
         documents.put(&["a text"]).unwrap();
         assert_eq!(documents.read(digest).unwrap(), "a text");
+    }
+
+    #[test]
+    fn a_text_goes_by_cart_unless_it_stands_there_and_is_missed_when_it_is_gone() {
+        let (_folder, documents) = documents();
+        documents.put(&["old"]).unwrap();
+        let cart = documents.cart().unwrap();
+        for text in ["old", "new", "new"] {
+            documents.write_down(cart.path(), text).unwrap();
+        }
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        assert_eq!(documents.all().unwrap(), BTreeSet::from([old]));
+        assert_eq!(entries(cart.path()).unwrap().len(), 1);
+        let both = BTreeSet::from([old, new]);
+        documents.shelve(cart.path(), &both).unwrap();
+        assert_eq!(documents.read(new).unwrap(), "new");
+        documents.forget(old).unwrap();
+        let refusal = documents.shelve(cart.path(), &both).unwrap_err();
+        assert!(matches!(refusal, Trouble::Text { digest, .. } if digest == old));
     }
 
     #[test]

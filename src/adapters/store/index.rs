@@ -20,7 +20,7 @@ use super::failure::Trouble;
 use super::quantised::Quantised;
 use super::register::Head;
 use super::rows::{self, ChunkKey, ChunkRow, DocumentRow, HeadRow, ScanRow};
-use super::segment::{self, Filling, Segment};
+use super::segment::{self, Fillings, Segment};
 use super::vault;
 use crate::domain::analysis;
 use crate::domain::chunk::Chunk;
@@ -34,9 +34,6 @@ const PREFIX: &str = "g";
 const FORMAT: &str = "format";
 const FINGERPRINT: &str = "fingerprint";
 const HEAD: &str = "head";
-/// Chunks that are turned inside out at a time when all are loaded: what is sorted then takes
-/// several times the room of what comes out.
-const BLOCK: usize = 16_384;
 const ANALYSIS: &str = "analysis";
 
 /// When the analyser takes this apart in another way, all terms are made anew. It holds
@@ -387,10 +384,10 @@ impl Rows {
         Ok(())
     }
 
-    /// Adds these chunks to a segment in memory.
-    pub(super) fn fill(&self, filling: &mut Filling) -> Result<(), Trouble> {
+    /// Adds these chunks to the segments in memory.
+    pub(super) fn fill(&self, fillings: &mut Fillings) -> Result<(), Trouble> {
         for (key, row) in &self.scan {
-            filling.push(ChunkKey::read(key)?, &postcard::from_bytes(row)?)?;
+            fillings.push(ChunkKey::read(key)?, &postcard::from_bytes(row)?)?;
         }
         Ok(())
     }
@@ -489,8 +486,7 @@ fn fill(
     index: &Index,
     expected: &BTreeMap<u32, u32>,
 ) -> Result<(Vec<Segment>, BTreeMap<u32, u32>), Trouble> {
-    let mut segments = Vec::new();
-    let mut filling = Filling::default();
+    let mut fillings = Fillings::default();
     let mut found = BTreeMap::new();
     for row in &index.scan {
         let (key, row) = row?;
@@ -498,14 +494,10 @@ fn fill(
         if !expected.contains_key(&key.document) {
             continue;
         }
-        filling.push(key, &postcard::from_bytes(&row)?)?;
+        fillings.push(key, &postcard::from_bytes(&row)?)?;
         *found.entry(key.document).or_insert(0) += 1;
-        if filling.len() == BLOCK {
-            segments.push(std::mem::take(&mut filling).seal());
-        }
     }
-    segments.push(filling.seal());
-    Ok((segments, found))
+    Ok((fillings.seal(), found))
 }
 
 fn current(root: &Path) -> Result<Option<PathBuf>, Trouble> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::catalogue::Holding;
 use super::failure::Trouble;
 use super::index::{Entrant, Index, Rows};
-use super::segment::Filling;
+use super::segment::Fillings;
 use super::snapshot::{Snapshot, Standing};
 use super::{Core, Stacks, Writer, blocking, disk, rows};
 use crate::domain::chunk::Chunk;
@@ -54,7 +54,7 @@ impl Stacks {
         let index = Arc::clone(&now.index);
         let indexed = index_all(&self.core, &index, &missing, tools).await?;
         let mut next = Snapshot::clone(&now);
-        next.grow(indexed.filling.seal());
+        next.grow(indexed.fillings.seal());
         next.standing = Standing::Ready;
         finish(index, &writer).await?;
         self.core.swap(next);
@@ -98,7 +98,7 @@ impl Stacks {
         let mut next = now.clone();
         next.index = Arc::clone(index);
         next.segments.clear();
-        next.grow(indexed.filling.seal());
+        next.grow(indexed.fillings.seal());
         next.standing = Standing::Ready;
         Ok((next, indexed.notes))
     }
@@ -143,7 +143,7 @@ pub(super) fn retire(before: Arc<Snapshot>) -> Result<(), Trouble> {
 }
 
 struct Indexed {
-    filling: Filling,
+    fillings: Fillings,
     notes: Vec<String>,
 }
 
@@ -161,7 +161,7 @@ async fn index_all(
     let (target, made_by) = (Arc::clone(index), fingerprint.clone());
     blocking(move || target.set_fingerprint(&made_by)).await?;
     let mut indexed = Indexed {
-        filling: Filling::default(),
+        fillings: Fillings::default(),
         notes: Vec::new(),
     };
     let held = numbers
@@ -170,7 +170,7 @@ async fn index_all(
     for (done, (number, holding)) in held.enumerate() {
         (tools.progress)(done, numbers.len());
         match index_one(core, index, (number, holding), tools).await {
-            Ok(rows) => rows.fill(&mut indexed.filling)?,
+            Ok(rows) => rows.fill(&mut indexed.fillings)?,
             Err(trouble @ Trouble::Text { .. }) => indexed.notes.push(trouble.to_string()),
             Err(trouble) => return Err(trouble),
         }

@@ -3,9 +3,11 @@
 //! The register is the truth and the documents are the books; both are plain files, written
 //! whole and synced. The index is derived. So whatever happens to sled, nobody loses a book.
 //!
-//! A commit goes: texts, then rows and vectors in sled, then the line of the register, which is
-//! the moment of truth, then the snapshot that readers see. What fails before the line leaves
-//! the library as it was; what dies after it is found by the next opening.
+//! Documents of a revision to come lie aside, where a killed process leaves them for the next
+//! opening to clear. A commit goes: rows and vectors in sled, then texts, moved to their places,
+//! then the line of the register, which is the moment of truth, then the snapshot that readers
+//! see. What fails before the line leaves the library as it was; what dies after it is found by
+//! the next opening.
 
 mod failure;
 mod disk;
@@ -21,6 +23,7 @@ mod inbox;
 mod index;
 mod snapshot;
 mod search;
+mod accession;
 mod commit;
 mod indexing;
 mod verify;
@@ -55,7 +58,7 @@ use crate::domain::document::{Card, Digest};
 use crate::domain::embedding::{Embedding, Fingerprint};
 use crate::domain::passage::{Found, Scope};
 use crate::domain::revision::{Entry, Revision};
-use crate::ports::{Cause, Clock, Library, Order, Query, Uncommitted, Unread};
+use crate::ports::{Accession, Cause, Clock, Library, Query, Uncommitted, Unread};
 
 const DOCUMENTS: &str = "documents";
 const INDEX: &str = "index";
@@ -367,14 +370,10 @@ impl Library for Stacks {
         Ok(kept.await?)
     }
 
-    async fn commit(&self, orders: Vec<Order>, by: &str) -> Result<Revision, Uncommitted> {
+    async fn accession(&self) -> Result<Box<dyn Accession>, Uncommitted> {
         let core = Arc::clone(&self.core);
-        let by = by.to_owned();
-        // The guard goes with the work: a caller that is gone must not let a second writer in.
-        let mut writer = Arc::clone(&self.writer).lock_owned().await;
-        let folder = core.folder.clone();
-        let done = blocking(move || commit::commit(&core, &mut writer, orders, &by)).await;
-        Ok(done.map_err(|trouble| said_of_disk(trouble, &folder))?)
+        let cart = blocking(move || core.documents.cart()).await?;
+        Ok(Box::new(accession::Cart::new(self.clone(), cart)))
     }
 }
 

@@ -142,14 +142,14 @@ impl Segment {
 
 /// A segment being filled.
 #[derive(Debug, Default)]
-pub(super) struct Filling {
+struct Filling {
     segment: Segment,
     terms: Vec<(u64, u32, u16)>,
 }
 
 impl Filling {
     /// Adds a chunk; all of a segment's vectors have one length.
-    pub(super) fn push(&mut self, key: ChunkKey, row: &ScanRow<'_>) -> Result<(), Trouble> {
+    fn push(&mut self, key: ChunkKey, row: &ScanRow<'_>) -> Result<(), Trouble> {
         let segment = &mut self.segment;
         if segment.chunks.is_empty() {
             segment.dimensions = row.vector.len();
@@ -178,11 +178,7 @@ impl Filling {
         Ok(())
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.segment.len()
-    }
-
-    pub(super) fn seal(mut self) -> Segment {
+    fn seal(mut self) -> Segment {
         self.terms.sort_unstable();
         let mut segment = self.segment;
         segment.matrix.shrink_to_fit();
@@ -201,6 +197,34 @@ impl Filling {
             }
         }
         segment
+    }
+}
+
+/// Segments being filled one after another: what is sorted when one is sealed takes several
+/// times the room of what comes out.
+#[derive(Debug, Default)]
+pub(super) struct Fillings {
+    sealed: Vec<Segment>,
+    filling: Filling,
+}
+
+impl Fillings {
+    /// Chunks of a segment.
+    const BLOCK: usize = 16_384;
+
+    /// Adds a chunk.
+    pub(super) fn push(&mut self, key: ChunkKey, row: &ScanRow<'_>) -> Result<(), Trouble> {
+        self.filling.push(key, row)?;
+        if self.filling.segment.len() == Self::BLOCK {
+            self.sealed.push(std::mem::take(&mut self.filling).seal());
+        }
+        Ok(())
+    }
+
+    /// The segments; the last one may be empty.
+    pub(super) fn seal(mut self) -> Vec<Segment> {
+        self.sealed.push(self.filling.seal());
+        self.sealed
     }
 }
 

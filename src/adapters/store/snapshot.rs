@@ -59,9 +59,7 @@ impl Snapshot {
             index: Arc::new(index),
             standing: Standing::Ready,
         };
-        for segment in segments {
-            snapshot.grow(segment);
-        }
+        snapshot.grow(segments);
         snapshot.miss(&missing);
         snapshot
     }
@@ -149,18 +147,17 @@ impl Snapshot {
 
     /// Adds chunks. Small segments are joined as they gather, so that there are few, and each
     /// chunk is copied a few times in its life.
-    pub(super) fn grow(&mut self, segment: Segment) {
-        if segment.len() == 0 {
-            return;
+    pub(super) fn grow(&mut self, segments: Vec<Segment>) {
+        for segment in segments.into_iter().filter(|segment| segment.len() > 0) {
+            let mut newest = Arc::new(segment);
+            while let Some(before) = self
+                .segments
+                .pop_if(|before| before.len() < newest.len().saturating_mul(2))
+            {
+                newest = Arc::new(before.joined(&newest));
+            }
+            self.segments.push(newest);
         }
-        let mut newest = Arc::new(segment);
-        while let Some(before) = self
-            .segments
-            .pop_if(|before| before.len() < newest.len().saturating_mul(2))
-        {
-            newest = Arc::new(before.joined(&newest));
-        }
-        self.segments.push(newest);
     }
 }
 
