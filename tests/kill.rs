@@ -90,9 +90,12 @@ async fn add_and_kill(
     )
 }
 
+/// The URIs that are there; and what a killed run had laid aside is not.
 async fn listed(program: &Program) -> BTreeSet<String> {
     let listed = program.run(&["library", "list", "--json"]).await;
     assert_eq!(listed.code, Some(0), "{listed:?}");
+    let aside = std::fs::read_dir(program.path("data/documents/writing")).unwrap();
+    assert_eq!(aside.count(), 0);
     let object = listed.object();
     let cards = object["documents"].as_array().unwrap();
     cards

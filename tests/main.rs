@@ -17,6 +17,7 @@ mod discord_fake;
 #[cfg(feature = "discord")]
 mod doctor;
 mod inference;
+mod ingest;
 mod kill;
 #[cfg(feature = "mistralrs")]
 mod librarian;

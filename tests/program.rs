@@ -429,6 +429,21 @@ async fn two_folders_of_one_name_do_not_push_out_each_other() {
 }
 
 #[tokio::test]
+async fn a_title_for_two_documents_adds_neither() {
+    let program = Program::new([]).await;
+    program.write("docs/leave.md", LEAVE);
+    program.write("docs/vpn.md", VPN);
+    let folder = program.path("docs").display().to_string();
+    let ran = program
+        .run(&["library", "add", &folder, "--title", "Both"])
+        .await;
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("--title names one document"), "{ran:?}");
+    let listed = program.run(&["library", "list", "--json"]).await.object();
+    assert_eq!(listed["documents"], json!([]));
+}
+
+#[tokio::test]
 async fn one_command_does_not_undo_itself() {
     let program = Program::new([]).await;
     program.write("a/docs/leave.md", LEAVE);

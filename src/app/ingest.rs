@@ -1,14 +1,14 @@
-//! Puts documents on the shelf: cut, embedded, committed as one revision.
+//! Puts documents on the shelf: cut and embedded few at a time, committed as one revision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::chunk::{self, ChunkRules};
+use crate::domain::chunk::{self, Chunk, ChunkRules};
 use crate::domain::document::{Card, Document, Shelfmark};
 use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::passage::Scope;
 use crate::domain::revision::Revision;
-use crate::ports::{Embedder, Library, Order, Prepared, Uncommitted, Unembedded, Unread};
+use crate::ports::{Accession, Embedder, Library, Prepared, Uncommitted, Unembedded, Unread};
 
 /// What documents are shelved with.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub enum Elsewhere {
 /// How far it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Chunks done and chunks in all.
+    /// Chunks done, of those that were cut so far.
     Embedding { done: usize, all: usize },
     /// All is embedded; the revision is being written.
     Committing,
@@ -73,104 +73,210 @@ pub enum Unshelved {
     Uncommitted(#[from] Uncommitted),
 }
 
-/// Shelves `documents` as one revision. Where two of one origin share a shelfmark the last one
-/// counts; one that stands there already, and says the same of itself, costs nothing.
+/// Documents being shelved as one revision, which readers see when it is committed. Only a few
+/// are in memory at a time. When it is dropped, nothing has happened.
+pub struct Acquisition<'a> {
+    shelving: &'a Shelving,
+    progress: &'a (dyn Fn(Progress) + Sync),
+    elsewhere: Elsewhere,
+    accession: Box<dyn Accession>,
+    /// What stood there at the beginning.
+    standing: BTreeMap<Shelfmark, Card>,
+    /// What was handed in so far, and what becomes of it.
+    taken: BTreeMap<Shelfmark, (Card, Lot)>,
+    refused: Vec<Refused>,
+    /// Documents that wait until there is enough to embed at once.
+    waiting: Vec<(Document, Vec<Chunk>)>,
+    count: Count,
+}
+
+/// What becomes of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lot {
+    Added,
+    Changed,
+    Unchanged,
+    Refused,
+}
+
+/// Chunks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    cut: usize,
+    done: usize,
+    /// Those that were not known.
+    embedded: usize,
+}
+
+/// Shelves `documents`, which are few, as one revision.
 pub async fn shelve(
     shelving: &Shelving,
     documents: Vec<Document>,
     (by, elsewhere): (&str, Elsewhere),
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Shelved, Unshelved> {
-    let standing: BTreeMap<Shelfmark, Card> = shelving
-        .library
-        .cards(&Scope::default())
-        .await?
-        .into_iter()
-        .map(|card| (card.shelfmark.clone(), card))
-        .collect();
-    let (mut shelved, fresh) = sort(documents, &standing, elsewhere);
-    let cut: Vec<_> = fresh
-        .into_iter()
-        .map(|document| cut(shelving, document))
-        .collect();
-    shelved.chunks = cut.iter().map(|(_, chunks)| chunks.len()).sum();
-    let texts: Vec<String> = cut
-        .iter()
-        .flat_map(|(document, chunks)| {
-            chunks
-                .iter()
-                .map(|chunk| chunk.indexed_text(&document.title))
-        })
-        .collect();
-    let (embeddings, embedded) = embed(shelving, &texts, progress).await?;
-    shelved.embedded = embedded;
-    progress(Progress::Committing);
-    let mut embeddings = embeddings.into_iter();
-    let orders = cut
-        .into_iter()
-        .map(|(document, chunks)| {
-            let embeddings = embeddings.by_ref().take(chunks.len()).collect();
-            Order::Put(Box::new(Prepared {
-                document,
-                chunks,
-                embeddings,
-            }))
-        })
-        .collect();
-    shelved.revision = shelving.library.commit(orders, by).await?;
-    Ok(shelved)
+    let mut acquisition = Acquisition::begin(shelving, elsewhere, progress).await?;
+    for document in documents {
+        acquisition.take(document).await?;
+    }
+    acquisition.commit(by).await
 }
 
-/// Tells what is new, what takes another's place, what stands there already, and what must not
-/// take the place it asks for.
-fn sort(
-    documents: Vec<Document>,
-    standing: &BTreeMap<Shelfmark, Card>,
-    elsewhere: Elsewhere,
-) -> (Shelved, Vec<Document>) {
-    let (documents, refused_here) = one_per_place(documents);
-    let (mut shelved, mut fresh) = (Shelved::default(), Vec::new());
-    shelved.refused = refused_here;
-    for document in documents {
+impl<'a> Acquisition<'a> {
+    /// Chunks that are embedded at a time, between two moments from which a killed run can go
+    /// on; and the most documents that wait for it.
+    pub const BATCH: usize = 32;
+
+    /// Begins a revision.
+    pub async fn begin(
+        shelving: &'a Shelving,
+        elsewhere: Elsewhere,
+        progress: &'a (dyn Fn(Progress) + Sync),
+    ) -> Result<Self, Unshelved> {
+        let cards = shelving.library.cards(&Scope::default()).await?;
+        Ok(Self {
+            shelving,
+            progress,
+            elsewhere,
+            accession: shelving.library.accession().await?,
+            standing: cards
+                .into_iter()
+                .map(|card| (card.shelfmark.clone(), card))
+                .collect(),
+            taken: BTreeMap::new(),
+            refused: Vec::new(),
+            waiting: Vec::new(),
+            count: Count::default(),
+        })
+    }
+
+    /// Takes one document in. Where two of one origin share a shelfmark the last one counts; one
+    /// that stands there already, and says the same of itself, costs nothing.
+    pub async fn take(&mut self, document: Document) -> Result<(), Unshelved> {
         let card = document.card();
-        let Some(there) = standing.get(&card.shelfmark) else {
-            shelved.added.push(card);
-            fresh.push(document);
-            continue;
+        let Some(lot) = self.lot(&document, &card) else {
+            return Ok(());
+        };
+        self.taken.insert(card.shelfmark.clone(), (card, lot));
+        if matches!(lot, Lot::Unchanged | Lot::Refused) {
+            return Ok(());
+        }
+        let (document, chunks) = cut(self.shelving, document);
+        self.count.cut += chunks.len();
+        self.waiting.push((document, chunks));
+        let waiting = self.count.cut - self.count.done;
+        if waiting.max(self.waiting.len()) >= Self::BATCH {
+            self.put().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets readers see what was taken in.
+    pub async fn commit(mut self, by: &str) -> Result<Shelved, Unshelved> {
+        self.put().await?;
+        (self.progress)(Progress::Committing);
+        let mut shelved = Shelved {
+            revision: self.accession.commit(by).await?,
+            refused: self.refused,
+            chunks: self.count.cut,
+            embedded: self.count.embedded,
+            ..Shelved::default()
+        };
+        for (card, lot) in self.taken.into_values() {
+            match lot {
+                Lot::Added => shelved.added.push(card),
+                Lot::Changed => shelved.changed.push(card),
+                Lot::Unchanged => shelved.unchanged.push(card),
+                Lot::Refused => {},
+            }
+        }
+        Ok(shelved)
+    }
+
+    /// Tells what is new, what takes another's place, what stands there already, and what must
+    /// not take the place it asks for. `None` for what needs no more attention.
+    fn lot(&mut self, document: &Document, card: &Card) -> Option<Lot> {
+        let first = self.taken.get(&card.shelfmark).map(|(first, _)| first);
+        if let Some(first) = first {
+            if is_same(first, document) {
+                return None;
+            }
+            // Nobody can mean that one command undoes itself.
+            if is_from_elsewhere(first.origin.as_ref(), card.origin.as_ref()) {
+                let held_for = first.origin.clone();
+                self.refused.push(refused(card, held_for));
+                return None;
+            }
+        }
+        let Some(there) = self.standing.get(&card.shelfmark) else {
+            return Some(Lot::Added);
         };
         let moved = is_from_elsewhere(there.origin.as_ref(), card.origin.as_ref());
-        if is_same(there, &document) && (!moved || elsewhere == Elsewhere::Refuse) {
-            shelved.unchanged.push(card);
-        } else if moved && elsewhere == Elsewhere::Refuse {
-            shelved
-                .refused
-                .push(refused(card.shelfmark, there.origin.as_ref()));
-        } else {
-            shelved.changed.push(card);
-            fresh.push(document);
+        let stays = !moved || self.elsewhere == Elsewhere::Refuse;
+        if first.is_none() && stays && is_same(there, document) {
+            return Some(Lot::Unchanged);
         }
+        if moved && self.elsewhere == Elsewhere::Refuse {
+            let held_for = there.origin.clone();
+            self.refused.push(refused(card, held_for));
+            return Some(Lot::Refused);
+        }
+        Some(Lot::Changed)
     }
-    (shelved, fresh)
-}
 
-/// The documents by place. Of several from one origin the last counts; from several origins the
-/// first does, for nobody can mean that one command undoes itself.
-fn one_per_place(documents: Vec<Document>) -> (Vec<Document>, Vec<Refused>) {
-    let mut places = BTreeMap::<Shelfmark, Document>::new();
-    let mut turned_away = Vec::new();
-    for document in documents {
-        let first = places
-            .get(&document.shelfmark)
-            .filter(|first| is_from_elsewhere(first.origin.as_ref(), document.origin.as_ref()));
-        let Some(first) = first else {
-            places.insert(document.shelfmark.clone(), document);
-            continue;
-        };
-        if !is_same(&first.card(), &document) {
-            turned_away.push(refused(document.shelfmark, first.origin.as_ref()));
+    /// Embeds what waits, and puts it on the disk.
+    async fn put(&mut self) -> Result<(), Unshelved> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let texts: Vec<String> = waiting
+            .iter()
+            .flat_map(|(document, chunks)| {
+                let text = |chunk: &Chunk| chunk.indexed_text(&document.title);
+                chunks.iter().map(text)
+            })
+            .collect();
+        let mut embeddings = self.embed(&texts).await?.into_iter();
+        for (document, chunks) in waiting {
+            let prepared = Prepared {
+                embeddings: embeddings.by_ref().take(chunks.len()).collect(),
+                document,
+                chunks,
+            };
+            self.accession.put(prepared).await?;
         }
+        Ok(())
     }
-    (places.into_values().collect(), turned_away)
+
+    /// One embedding per text, in order.
+    async fn embed(&mut self, texts: &[String]) -> Result<Vec<Embedding>, Unshelved> {
+        let Shelving {
+            library, embedder, ..
+        } = self.shelving;
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(Self::BATCH) {
+            let mut known = library.known(batch).await?;
+            let wanted: Vec<String> = batch
+                .iter()
+                .zip(&known)
+                .filter(|(_, known)| known.is_none())
+                .map(|(text, _)| text.clone())
+                .collect();
+            if !wanted.is_empty() {
+                let fresh = embedder.embed(Purpose::Passage, &wanted).await?;
+                library.keep(&wanted, &fresh).await?;
+                self.count.embedded += fresh.len();
+                let gaps = known.iter_mut().filter(|known| known.is_none());
+                gaps.zip(fresh)
+                    .for_each(|(gap, embedding)| *gap = Some(embedding));
+            }
+            embeddings.extend(known.into_iter().flatten());
+            self.count.done += batch.len();
+            (self.progress)(Progress::Embedding {
+                done: self.count.done,
+                all: self.count.cut,
+            });
+        }
+        Ok(embeddings)
+    }
 }
 
 /// Whether `document` says what stands there already. The date of its file is not its own.
@@ -191,49 +297,15 @@ fn is_from_elsewhere(there: Option<&String>, comes: Option<&String>) -> bool {
         .is_some_and(|(there, comes)| there != comes)
 }
 
-fn refused(shelfmark: Shelfmark, held_for: Option<&String>) -> Refused {
+fn refused(card: &Card, held_for: Option<String>) -> Refused {
     Refused {
-        shelfmark,
-        held_for: held_for.cloned().unwrap_or_default(),
+        shelfmark: card.shelfmark.clone(),
+        held_for: held_for.unwrap_or_default(),
     }
 }
 
-fn cut(shelving: &Shelving, document: Document) -> (Document, Vec<chunk::Chunk>) {
+fn cut(shelving: &Shelving, document: Document) -> (Document, Vec<Chunk>) {
     let tokens = |text: &str| shelving.embedder.tokens(text);
     let chunks = chunk::cut(&document.text, &document.title, shelving.chunks, &tokens);
     (document, chunks)
-}
-
-/// One embedding per text, in order, and how many had to be computed.
-async fn embed(
-    shelving: &Shelving,
-    texts: &[String],
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(Vec<Embedding>, usize), Unshelved> {
-    /// Chunks between two moments from which a killed run can go on.
-    const BATCH: usize = 32;
-    let (mut embeddings, mut computed) = (Vec::with_capacity(texts.len()), 0);
-    for batch in texts.chunks(BATCH) {
-        let mut known = shelving.library.known(batch).await?;
-        let wanted: Vec<String> = batch
-            .iter()
-            .zip(&known)
-            .filter(|(_, known)| known.is_none())
-            .map(|(text, _)| text.clone())
-            .collect();
-        if !wanted.is_empty() {
-            let fresh = shelving.embedder.embed(Purpose::Passage, &wanted).await?;
-            shelving.library.keep(&wanted, &fresh).await?;
-            computed += fresh.len();
-            let gaps = known.iter_mut().filter(|known| known.is_none());
-            gaps.zip(fresh)
-                .for_each(|(gap, embedding)| *gap = Some(embedding));
-        }
-        embeddings.extend(known.into_iter().flatten());
-        progress(Progress::Embedding {
-            done: embeddings.len(),
-            all: texts.len(),
-        });
-    }
-    Ok((embeddings, computed))
 }

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use indicatif::{MultiProgress, ProgressBar};
 use serde_json::{Value, json};
 
 use super::super::{FAILURE, Form, FormArgs, because, collection};
 use super::{BY, console};
 use crate::adapters::parse::{ParseChild, Raw, Unparsable, reads};
 use crate::adapters::sources::{Fetched, Fetcher, Place, Skipped, Unfetched, list};
-use crate::app::ingest::{self, Elsewhere, Progress, Refused, Shelved, Shelving};
+use crate::app::ingest::{self, Acquisition, Elsewhere, Progress, Refused, Shelved, Shelving};
 use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
 use crate::domain::figures::count;
 use crate::settings::Settings;
@@ -53,14 +54,10 @@ impl Add {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         // The models are wanted in any case: what is wrong with them is said before the work.
         let stocked = wiring::stocked(&settings).await?;
-        let mut left = Left::default();
-        let documents = self.gather(&settings, &mut left).await?;
-        let elsewhere = if self.replace {
-            Elsewhere::Replace
-        } else {
-            Elsewhere::Refuse
-        };
-        let shelved = shelve(&stocked.shelving, documents, (BY, elsewhere)).await?;
+        let gauges = Gauges::new();
+        let gathered = self.gather(&settings, &stocked.shelving, &gauges).await;
+        gauges.clear();
+        let (shelved, mut left) = gathered?;
         left.failed.extend(shelved.refused.iter().map(turned_away));
         match self.form.form() {
             Form::Json => console::json(&object(&shelved, &left)),
@@ -73,27 +70,33 @@ impl Add {
         })
     }
 
+    /// Reads and shelves one document after another.
     async fn gather(
         &self,
         settings: &Settings,
-        left: &mut Left,
-    ) -> anyhow::Result<Vec<Document>> {
-        let reader = Reader {
-            child: ParseChild::new(&std::env::current_exe()?),
-            longest: usize::try_from(settings.library.largest_file << 20).unwrap_or(usize::MAX),
-            collection: self
-                .collection
-                .as_ref()
-                .unwrap_or(&settings.library.collection),
+        shelving: &Shelving,
+        gauges: &Gauges,
+    ) -> anyhow::Result<(Shelved, Left)> {
+        let reader = self.reader(settings)?;
+        let elsewhere = if self.replace {
+            Elsewhere::Replace
+        } else {
+            Elsewhere::Refuse
         };
-        let mut documents = Vec::new();
+        let progress = |progress| gauges.show(progress);
+        let mut into = Handover {
+            acquisition: Acquisition::begin(shelving, elsewhere, &progress).await?,
+            title: self.title.as_deref(),
+            taken: 0,
+            left: Left::default(),
+        };
         for what in &self.what {
             let fetched = if what == "-" {
                 self.piped(reader.longest)
             } else if what.contains("://") {
                 self.page(settings, what).await
             } else {
-                self.folder(what, &reader, &mut documents, left).await;
+                self.folder(what, (&reader, gauges), &mut into).await?;
                 continue;
             };
             let document = match fetched {
@@ -101,29 +104,22 @@ impl Add {
                 Err(error) => Err(error),
             };
             match document {
-                Ok(document) => documents.push(document),
-                Err(error) => left.failed.push((what.clone(), because(&error))),
+                Ok(document) => into.take(document).await?,
+                Err(error) => into.left.failed.push((what.clone(), because(&error))),
             }
         }
-        self.retitle(&mut documents)?;
-        Ok(documents)
+        Ok((into.acquisition.commit(BY).await?, into.left))
     }
 
-    fn retitle(&self, documents: &mut [Document]) -> anyhow::Result<()> {
-        let Some(title) = &self.title else {
-            return Ok(());
-        };
-        match documents {
-            [only] => {
-                only.title.clone_from(title);
-                Ok(())
-            },
-            [] => Ok(()),
-            _ => anyhow::bail!(
-                "--title names one document, and there are {}; nothing was added",
-                documents.len()
-            ),
-        }
+    fn reader<'a>(&'a self, settings: &'a Settings) -> anyhow::Result<Reader<'a>> {
+        Ok(Reader {
+            child: ParseChild::new(&std::env::current_exe()?),
+            longest: usize::try_from(settings.library.largest_file << 20).unwrap_or(usize::MAX),
+            collection: self
+                .collection
+                .as_ref()
+                .unwrap_or(&settings.library.collection),
+        })
     }
 
     fn piped(&self, longest: usize) -> anyhow::Result<Fetched> {
@@ -147,42 +143,66 @@ impl Add {
     async fn folder(
         &self,
         path: &str,
-        reader: &Reader<'_>,
-        documents: &mut Vec<Document>,
-        left: &mut Left,
-    ) {
+        (reader, gauges): (&Reader<'_>, &Gauges),
+        into: &mut Handover<'_>,
+    ) -> anyhow::Result<()> {
         let listing = match list(Path::new(path), self.uri.as_deref(), &reads) {
             Ok(listing) => listing,
             Err(error) => {
-                left.failed.push((path.to_owned(), because(&error.into())));
-                return;
+                into.left
+                    .failed
+                    .push((path.to_owned(), because(&error.into())));
+                return Ok(());
             },
         };
         let whole_folder = Path::new(path).is_dir();
-        left.skipped.extend(
+        into.left.skipped.extend(
             listing
                 .skipped
                 .into_iter()
                 .map(|Skipped { uri, why }| (uri, why.to_string())),
         );
-        let gauge = console::bar("reading", listing.files.len() as u64);
+        gauges.reading.inc_length(listing.files.len() as u64);
         for mut place in listing.files {
             if let (false, Some(uri)) = (whole_folder, &self.uri) {
                 place.uri.clone_from(uri);
             }
             match reader.open(&place).await {
-                Ok(document) => documents.push(document),
+                Ok(document) => into.take(document).await?,
                 // Nobody meant the empty files of a folder.
                 Err(Unread::Unparsable(why @ (Unparsable::Empty | Unparsable::NoText)))
                     if whole_folder =>
                 {
-                    left.skipped.push((place.uri, why.to_string()));
+                    into.left.skipped.push((place.uri, why.to_string()));
                 },
-                Err(error) => left.failed.push((place.uri, because(&error.into()))),
+                Err(error) => into.left.failed.push((place.uri, because(&error.into()))),
             }
-            gauge.inc(1);
+            gauges.reading.inc(1);
         }
-        gauge.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// Where documents go as soon as they are read.
+struct Handover<'a> {
+    acquisition: Acquisition<'a>,
+    /// The title of the only document.
+    title: Option<&'a str>,
+    taken: usize,
+    left: Left,
+}
+
+impl Handover<'_> {
+    async fn take(&mut self, mut document: Document) -> anyhow::Result<()> {
+        self.taken += 1;
+        if let Some(title) = self.title {
+            anyhow::ensure!(
+                self.taken == 1,
+                "--title names one document, and there are more; nothing was added"
+            );
+            title.clone_into(&mut document.title);
+        }
+        Ok(self.acquisition.take(document).await?)
     }
 }
 
@@ -282,21 +302,46 @@ fn report(shelved: &Shelved, left: &Left) {
     ));
 }
 
-/// Shelves `documents` behind a progress bar.
+/// How far it is: files read, and passages embedded of those that were cut.
+struct Gauges {
+    reading: ProgressBar,
+    embedding: ProgressBar,
+}
+
+impl Gauges {
+    fn new() -> Self {
+        let both = MultiProgress::new();
+        Self {
+            reading: both.add(console::bar("reading", 0)),
+            embedding: both.add(console::bar("embedding", 0)),
+        }
+    }
+
+    fn show(&self, progress: Progress) {
+        match progress {
+            Progress::Embedding { done, all } => {
+                self.embedding.set_length(all as u64);
+                self.embedding.set_position(done as u64);
+            },
+            Progress::Committing => self.embedding.set_message("committing"),
+        }
+    }
+
+    fn clear(&self) {
+        self.reading.finish_and_clear();
+        self.embedding.finish_and_clear();
+    }
+}
+
+/// Shelves `documents`, which are few, behind a progress bar.
 pub(in crate::cli) async fn shelve(
     shelving: &Shelving,
     documents: Vec<Document>,
     handed: (&str, Elsewhere),
 ) -> anyhow::Result<Shelved> {
-    let gauge = console::bar("embedding", 0);
-    let progress = |progress| match progress {
-        Progress::Embedding { done, all } => {
-            gauge.set_length(all as u64);
-            gauge.set_position(done as u64);
-        },
-        Progress::Committing => gauge.set_message("committing"),
-    };
+    let gauges = Gauges::new();
+    let progress = |progress| gauges.show(progress);
     let shelved = ingest::shelve(shelving, documents, handed, &progress).await;
-    gauge.finish_and_clear();
+    gauges.clear();
     Ok(shelved?)
 }
