@@ -18,6 +18,11 @@ struct Reading {
 
 impl Reading {
     async fn room() -> Self {
+        Self::with("knowledge").await
+    }
+
+    /// With the pages of a folder of this project.
+    async fn with(pages: &str) -> Self {
         let verified = starter::models().await;
         let models = verified.folder(saseo::adapters::models::manifest::Role::Chat);
         let models = models.parent().unwrap().to_owned();
@@ -25,7 +30,7 @@ impl Reading {
             folder: tempfile::tempdir().unwrap(),
             models,
         };
-        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge");
+        let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join(pages);
         let added = room
             .command(&["library", "add"])
             .arg(pages)
@@ -200,6 +205,40 @@ async fn nothing_that_the_pages_do_not_say_is_printed() {
         counts["rightly cited"] > 0 && counts["unanswerable declined"] > 20,
         "{counts:?}"
     );
+}
+
+/// A handbook with everything that a sentence can be torn out of: lists of what is forbidden,
+/// questions with their answers, what is struck out or holds no longer, tables with empty cells.
+#[tokio::test]
+async fn what_is_quoted_means_what_it_means_on_its_page() {
+    let rows: Vec<Value> = include_str!("fixtures/handbook.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let room = Reading::with("tests/fixtures/handbook").await;
+    let questions: Vec<String> = rows
+        .iter()
+        .map(|row| row["question"].as_str().unwrap().to_owned())
+        .collect();
+
+    let answers = room.ask(&questions);
+
+    let mut wrong = Vec::new();
+    for (row, answer) in rows.iter().zip(&answers) {
+        let text = answer["text"].as_str().unwrap();
+        let listed = |field: &str| row[field].as_array().unwrap().iter();
+        let has = |part: &Value| text.contains(part.as_str().unwrap());
+        let missed = listed("says").any(|part| !has(part));
+        let alone = answer["status"] == "answered"
+            && !row["only_with"]
+                .as_str()
+                .is_none_or(|lead| text.contains(lead));
+        if missed || alone || listed("never").any(has) {
+            wrong.push(format!("{}: {text}", row["question"]));
+        }
+    }
+    assert_eq!(answers.len(), rows.len());
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[tokio::test]

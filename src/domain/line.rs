@@ -88,7 +88,12 @@ impl<'a> Reader<'a> {
         if text.is_empty() {
             return;
         }
-        let (text, kind) = self.governed(span.start, raw, (text, kind));
+        let (mut text, kind) = self.governed(span.start, raw, (text, kind));
+        if kind == Kind::Statement
+            && let Some(heading) = self.outdated()
+        {
+            text = after(heading, &text);
+        }
         self.lines.push(Line {
             passage: self.number,
             text,
@@ -156,6 +161,30 @@ impl<'a> Reader<'a> {
         let text = after(question, &text);
         self.cut_short = (answer == Answers::Only).then(|| text.clone());
         (text, Kind::Statement)
+    }
+
+    /// What stands above and says that it holds no longer.
+    fn outdated(&self) -> Option<&str> {
+        const MARKS: [&str; 9] = [
+            "deprecated",
+            "obsolete",
+            "outdated",
+            "archived",
+            "superseded",
+            "no longer",
+            "폐지",
+            "예전",
+            "더 이상",
+        ];
+        let here = self.above.iter().map(|(_, heading)| heading).rev();
+        let higher = self.passage.heading.iter().rev();
+        here.chain(higher)
+            .chain([&self.passage.title])
+            .map(String::as_str)
+            .find(|heading| {
+                let lower = heading.to_lowercase();
+                MARKS.iter().any(|mark| lower.contains(mark))
+            })
     }
 
     /// What was asked directly before, or else the heading.
@@ -467,6 +496,32 @@ mod tests {
         check(
             "## Days\n\nThere are 15 days.\n\n- Unused days expire in March.",
             &["There are 15 days.", "Unused days expire in March."],
+        );
+    }
+
+    #[test]
+    fn what_holds_no_longer_says_so() {
+        let said = |text: &str, title: &str| {
+            let page = Passage {
+                title: title.into(),
+                ..page(text)
+            };
+            lines_of(0, &page).pop().unwrap().text
+        };
+        assert_eq!(
+            said(
+                "## 예전 규정 (2023년 폐지)\n\n재택근무는 주 3일까지입니다.",
+                "근무"
+            ),
+            "예전 규정 (2023년 폐지): 재택근무는 주 3일까지입니다."
+        );
+        assert_eq!(
+            said("Push the red button twice.", "[Deprecated] Deploying"),
+            "[Deprecated] Deploying: Push the red button twice."
+        );
+        assert_eq!(
+            said("## Now\n\nPush it once.", "Deploying"),
+            "Push it once."
         );
     }
 
