@@ -2,6 +2,7 @@
 
 #![warn(missing_docs)]
 
+use std::collections::BTreeSet;
 use std::error::Error;
 
 use async_trait::async_trait;
@@ -324,6 +325,8 @@ pub trait Library: Send + Sync {
     async fn cards(&self, scope: &Scope) -> Result<Vec<Card>, Unread>;
     /// The text of a document.
     async fn text(&self, digest: Digest) -> Result<String, Unread>;
+    /// Those of `texts` that cannot be read, because what holds them is missing or damaged.
+    async fn lost(&self, texts: &[Digest]) -> Result<BTreeSet<Digest>, Unread>;
     /// The register, oldest first.
     async fn log(&self) -> Result<Vec<Entry>, Unread>;
     /// Embeddings that are already on the shelf, by text as given to the embedder.
@@ -357,7 +360,8 @@ pub trait Accession: Send {
     /// Empties this place.
     fn remove(&mut self, shelfmark: Shelfmark);
     /// Lets readers see all of it as one revision, durable when this returns. Orders that would
-    /// change nothing are left out; when none is left there is no new revision.
+    /// change nothing are left out; when none is left there is no new revision. A document that
+    /// is put where it stands already, and whose text is lost, gets its text back.
     async fn commit(self: Box<Self>, by: &str) -> Result<Revision, Uncommitted>;
 }
 

@@ -1,5 +1,6 @@
 //! Documents go to the shelf as they come: hardly any of them waits in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -39,6 +40,10 @@ impl Library for Counted {
 
     async fn text(&self, digest: Digest) -> Result<String, Unread> {
         self.library.text(digest).await
+    }
+
+    async fn lost(&self, texts: &[Digest]) -> Result<BTreeSet<Digest>, Unread> {
+        self.library.lost(texts).await
     }
 
     async fn log(&self) -> Result<Vec<Entry>, Unread> {

@@ -9,6 +9,7 @@
 mod support;
 
 mod ask;
+mod damage;
 mod inbox;
 #[cfg(feature = "discord")]
 mod discord;

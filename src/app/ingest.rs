@@ -25,9 +25,11 @@ pub struct Shelved {
     pub added: Vec<Card>,
     pub changed: Vec<Card>,
     pub unchanged: Vec<Card>,
+    /// What of the unchanged had lost its text, which was written anew.
+    pub mended: Vec<Card>,
     /// What would have pushed out a document from elsewhere.
     pub refused: Vec<Refused>,
-    /// Chunks of what was added or changed.
+    /// Chunks of what was added, changed or mended.
     pub chunks: usize,
     /// How many of them had to be embedded; the others were known.
     pub embedded: usize,
@@ -96,6 +98,8 @@ enum Lot {
     Added,
     Changed,
     Unchanged,
+    /// It stands there, but its text was lost.
+    Mended,
     Refused,
 }
 
@@ -151,11 +155,19 @@ impl<'a> Acquisition<'a> {
     }
 
     /// Takes one document in. Where two of one origin share a shelfmark the last one counts; one
-    /// that stands there already, and says the same of itself, costs nothing.
+    /// that stands there already, and says the same of itself, costs nothing, unless its text
+    /// was lost: then it is written anew.
     pub async fn take(&mut self, document: Document) -> Result<(), Unshelved> {
         let card = document.card();
         let Some(lot) = self.lot(&document, &card) else {
             return Ok(());
+        };
+        let library = &*self.shelving.library;
+        let (document, lot) = match self.standing.get(&card.shelfmark) {
+            Some(there) if lot == Lot::Unchanged && is_lost(library, there).await? => {
+                (as_it_stands(document, there), Lot::Mended)
+            },
+            _ => (document, lot),
         };
         self.taken.insert(card.shelfmark.clone(), (card, lot));
         if matches!(lot, Lot::Unchanged | Lot::Refused) {
@@ -187,6 +199,10 @@ impl<'a> Acquisition<'a> {
                 Lot::Added => shelved.added.push(card),
                 Lot::Changed => shelved.changed.push(card),
                 Lot::Unchanged => shelved.unchanged.push(card),
+                Lot::Mended => {
+                    shelved.mended.push(card.clone());
+                    shelved.unchanged.push(card);
+                },
                 Lot::Refused => {},
             }
         }
@@ -276,6 +292,21 @@ impl<'a> Acquisition<'a> {
             });
         }
         Ok(embeddings)
+    }
+}
+
+async fn is_lost(library: &dyn Library, there: &Card) -> Result<bool, Unread> {
+    Ok(library.lost(&[there.text]).await?.contains(&there.text))
+}
+
+/// `document` with the card that stands there: what the register does not tell apart is no
+/// change.
+fn as_it_stands(document: Document, there: &Card) -> Document {
+    Document {
+        modified: there.modified,
+        carried: None,
+        origin: there.origin.clone(),
+        ..document
     }
 }
 

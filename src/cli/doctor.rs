@@ -173,7 +173,7 @@ async fn library(settings: &Settings) -> Result<String, String> {
             count(sizes.chunks, "passage")
         )),
         Standing::Behind(missing) => Err(format!(
-            "the index lacks {}; the next question or `saseo library rebuild` mends it",
+            "the index lacks {}; the next question mends it, and `saseo library verify` says what it cannot mend",
             count(missing.len(), "document")
         )),
         Standing::OtherEmbedder(other) => Err(format!(

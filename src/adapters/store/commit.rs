@@ -20,10 +20,18 @@ use crate::domain::document::{Card, Shelfmark};
 use crate::domain::embedding::Fingerprint;
 use crate::domain::revision::{Change, Entry, Revision};
 
-/// One change, with what it puts on the shelf.
+/// One change, with what it puts on the shelf. A text that was lost comes back without a
+/// change: the register says already that the document stands there.
 struct Step {
-    change: Change,
-    put: Option<Laid>,
+    change: Option<Change>,
+    put: Option<Put>,
+}
+
+/// A document on its way in.
+struct Put {
+    laid: Laid,
+    /// Its number, where it stands there already.
+    standing: Option<u32>,
 }
 
 /// Carries out what is wanted, which lies ready on `cart`; see
@@ -39,25 +47,32 @@ pub(super) fn commit(
         // A commit died between its line and its snapshot; a new start sorts that out.
         return Err(Trouble::RegisterStuck);
     }
-    let steps = plan(wanted, &writer.places, &now);
+    let steps = plan(core, wanted, &writer.places, &now);
     if steps.is_empty() {
         return Ok(now.revision);
     }
     Room::of(&core.folder)?.gate()?;
-    let puts: Vec<&Laid> = steps.iter().filter_map(|step| step.put.as_ref()).collect();
-    let segments = shelve(core, &now, &puts, cart)?;
+    let puts: Vec<&Put> = steps.iter().filter_map(|step| step.put.as_ref()).collect();
+    let mut next = Snapshot::clone(&now);
+    next.grow(shelve(core, &now, &puts, cart)?);
+    let changes: Vec<Change> = steps
+        .iter()
+        .filter_map(|step| step.change.clone())
+        .collect();
+    if changes.is_empty() {
+        core.swap(next);
+        return Ok(now.revision);
+    }
     let entry = Entry {
         revision: now.revision.next(),
         at: core.clock.now(),
         by: by.to_owned(),
-        changes: steps.into_iter().map(|step| step.change).collect(),
+        changes,
         previous: writer.register.head().digest,
     };
     writer.register.append(&entry)?;
-    let mut next = Snapshot::clone(&now);
     next.revision = entry.revision;
     next.catalogue.follow(&entry, &mut writer.places);
-    next.grow(segments);
     let index = Arc::clone(&next.index);
     core.swap(next);
     note_head(&index, writer);
@@ -65,33 +80,41 @@ pub(super) fn commit(
 }
 
 /// What would change, by place.
-fn plan(wanted: Wanted, places: &Places, now: &Snapshot) -> Vec<Step> {
+fn plan(core: &Core, wanted: Wanted, places: &Places, now: &Snapshot) -> Vec<Step> {
     wanted
         .into_iter()
         .filter_map(|(shelfmark, wanted)| {
-            let number = places.get(&shelfmark);
-            let held = number.and_then(|number| now.catalogue.get(*number));
-            step(shelfmark, wanted, held.map(|holding| &holding.card))
+            let number = places.get(&shelfmark).copied();
+            let held =
+                number.and_then(|number| Some((number, &now.catalogue.get(number)?.card)));
+            step(core, shelfmark, wanted, held)
         })
         .collect()
 }
 
-fn step(shelfmark: Shelfmark, wanted: Option<Laid>, held: Option<&Card>) -> Option<Step> {
+fn step(
+    core: &Core,
+    shelfmark: Shelfmark,
+    wanted: Option<Laid>,
+    held: Option<(u32, &Card)>,
+) -> Option<Step> {
     let Some(laid) = wanted else {
         return held.map(|_| Step {
-            change: Change::Removed(shelfmark),
+            change: Some(Change::Removed(shelfmark)),
             put: None,
         });
     };
     let card = laid.card.clone();
-    let change = match held {
-        Some(held) if *held == card => return None,
-        Some(_) => Change::Replaced(card),
-        None => Change::Added(card),
+    let (change, standing) = match held {
+        Some((number, held)) if *held == card => {
+            (core.documents.is_lost(card.text)).then_some((None, Some(number)))?
+        },
+        Some(_) => (Some(Change::Replaced(card)), None),
+        None => (Some(Change::Added(card)), None),
     };
     Some(Step {
         change,
-        put: Some(laid),
+        put: Some(Put { laid, standing }),
     })
 }
 
@@ -100,7 +123,7 @@ fn step(shelfmark: Shelfmark, wanted: Option<Laid>, held: Option<&Card>) -> Opti
 fn shelve(
     core: &Core,
     now: &Snapshot,
-    puts: &[&Laid],
+    puts: &[&Put],
     cart: &Path,
 ) -> Result<Vec<Segment>, Trouble> {
     if puts.is_empty() {
@@ -112,15 +135,28 @@ fn shelve(
         now.index.set_fingerprint(fingerprint)?;
     }
     let mut fillings = Fillings::default();
-    for (number, laid) in (now.catalogue.next_number()..).zip(puts) {
-        let rows = rows_of(&now.index, fingerprint, (number, laid))?;
+    let mut fresh = now.catalogue.next_number()..;
+    for put in puts {
+        let number = match put.standing {
+            Some(number) if is_indexed(now, number, &put.laid.card)? => continue,
+            Some(number) => number,
+            None => fresh.next().unwrap_or(u32::MAX),
+        };
+        let rows = rows_of(&now.index, fingerprint, (number, &put.laid))?;
         now.index.write(&rows)?;
         rows.fill(&mut fillings)?;
     }
     now.index.flush()?;
-    let texts: BTreeSet<_> = puts.iter().map(|laid| laid.card.text).collect();
+    let texts: BTreeSet<_> = puts.iter().map(|put| put.laid.card.text).collect();
     core.documents.shelve(cart, &texts)?;
     Ok(fillings.seal())
+}
+
+/// Whether the index has this document: one whose text could not be read was left out.
+fn is_indexed(now: &Snapshot, number: u32, card: &Card) -> Result<bool, Trouble> {
+    let row = now.index.document(number)?;
+    let card = rows::card_digest(card)?;
+    Ok(row.is_some_and(|row| row.card == card))
 }
 
 /// The rows of a document whose vectors are in the index already.

@@ -48,7 +48,7 @@ impl Documents {
         let mut touched = BTreeSet::new();
         for text in texts {
             let digest = Digest::of(text.as_bytes());
-            if self.read(digest).is_ok() {
+            if !self.is_lost(digest) {
                 continue;
             }
             let path = self.path(digest);
@@ -128,6 +128,11 @@ impl Documents {
             return Err(damaged());
         }
         String::from_utf8(bytes).map_err(|_| damaged())
+    }
+
+    /// Whether the text of `digest` cannot be read.
+    pub(super) fn is_lost(&self, digest: Digest) -> bool {
+        self.read(digest).is_err()
     }
 
     /// Removes the text of `digest` for good.

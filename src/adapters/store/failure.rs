@@ -56,7 +56,7 @@ pub enum Trouble {
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
     Inconsistent(&'static str),
     #[error(
-        "the index lacks {} of the register; the next search or addition mends it",
+        "the index lacks {} of the register; the next search or addition mends it, or says why not",
         count(*.0, "document")
     )]
     Behind(usize),

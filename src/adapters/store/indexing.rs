@@ -13,7 +13,7 @@ use super::failure::Trouble;
 use super::index::{Entrant, Index, Rows};
 use super::segment::Fillings;
 use super::snapshot::{Snapshot, Standing};
-use super::{Core, Stacks, Writer, blocking, disk, rows};
+use super::{Core, Stacks, Writer, blocking, disk, rows, verify};
 use crate::domain::chunk::Chunk;
 use crate::domain::document::{Card, Document};
 use crate::domain::embedding::{Embedding, Purpose};
@@ -62,7 +62,8 @@ impl Stacks {
     }
 
     /// Makes the index anew, beside the one in use, which it then replaces. Searches go on
-    /// meanwhile. Gives back what a person should know, in sentences.
+    /// meanwhile. Gives back the documents that are not in it, because their texts could not
+    /// be read, each in a sentence with what to do; the register keeps them.
     pub async fn rebuild(&self, tools: Tools<'_>) -> Result<Vec<String>, Trouble> {
         let writer = Arc::clone(&self.writer).lock_owned().await;
         let now = self.core.now();
@@ -171,7 +172,9 @@ async fn index_all(
         (tools.progress)(done, numbers.len());
         match index_one(core, index, (number, holding), tools).await {
             Ok(rows) => rows.fill(&mut indexed.fillings)?,
-            Err(trouble @ Trouble::Text { .. }) => indexed.notes.push(trouble.to_string()),
+            Err(trouble @ Trouble::Text { .. }) => {
+                indexed.notes.push(verify::lost(holding, &trouble));
+            },
             Err(trouble) => return Err(trouble),
         }
     }

@@ -31,6 +31,7 @@ mod compact;
 mod carry;
 mod ledger;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -323,6 +324,17 @@ impl Library for Stacks {
             return Err(Unread::NoSuchDocument(digest));
         }
         Ok(blocking(move || core.documents.read(digest)).await?)
+    }
+
+    async fn lost(&self, texts: &[Digest]) -> Result<BTreeSet<Digest>, Unread> {
+        let (core, texts) = (Arc::clone(&self.core), texts.to_vec());
+        let lost = blocking(move || {
+            let lost = texts
+                .into_iter()
+                .filter(|text| core.documents.is_lost(*text));
+            Ok(lost.collect())
+        });
+        Ok(lost.await?)
     }
 
     async fn log(&self) -> Result<Vec<Entry>, Unread> {

@@ -79,7 +79,7 @@ fn document(
     let uri = &holding.card.shelfmark.uri;
     let text = match core.documents.read(holding.card.text) {
         Ok(text) => text,
-        Err(trouble) => return findings.push(format!("{uri}: {trouble}")),
+        Err(trouble) => return findings.push(lost(holding, &trouble)),
     };
     let looked = catch_unwind(AssertUnwindSafe(|| {
         indexed(&now.index, (number, holding), &text)
@@ -90,6 +90,30 @@ fn document(
         Err(_panic) => findings.push(format!(
             "{uri}: its rows cannot be read; run `saseo library rebuild`"
         )),
+    }
+}
+
+/// That the text of `holding` cannot be read, and how it comes back.
+pub(super) fn lost(holding: &Holding, trouble: &Trouble) -> String {
+    let Holding {
+        card,
+        added,
+        removed,
+    } = holding;
+    let uri = &card.shelfmark.uri;
+    let Trouble::Text { path, .. } = trouble else {
+        return format!("{uri}: {trouble}");
+    };
+    let (path, from) = (path.display(), card.origin.as_deref().unwrap_or(uri));
+    match removed {
+        None => format!(
+            "{uri}: its text is missing or damaged in {path}; add it again from {from}, or \
+             restore the file from a backup"
+        ),
+        Some(removed) => format!(
+            "{uri}: its text as it stood from {added} until {removed} is missing or damaged in \
+             {path}; restore the file from a backup, or forget it with `saseo library compact`"
+        ),
     }
 }
 

@@ -270,6 +270,7 @@ fn object(shelved: &Shelved, left: &Left) -> Value {
         "added": uris(&shelved.added),
         "changed": uris(&shelved.changed),
         "unchanged": uris(&shelved.unchanged),
+        "mended": uris(&shelved.mended),
         "failed": reasons(&left.failed),
         "skipped": reasons(&left.skipped),
         "passages": shelved.chunks,
@@ -284,14 +285,23 @@ fn report(shelved: &Shelved, left: &Left) {
     for (uri, reason) in &left.failed {
         console::tell(&format!("{} {uri}: {reason}", console::red("not added")));
     }
+    for card in &shelved.mended {
+        let uri = &card.shelfmark.uri;
+        console::tell(&format!(
+            "{} {uri}: its stored text was missing or damaged, and is written anew",
+            console::green("mended")
+        ));
+    }
     let counts = [
         (shelved.added.len(), "added"),
         (shelved.changed.len(), "changed"),
         (shelved.unchanged.len(), "unchanged"),
         (left.failed.len(), "failed"),
     ];
+    let mended = (shelved.mended.len(), "mended");
     let counts: Vec<_> = counts
-        .iter()
+        .into_iter()
+        .chain((mended.0 > 0).then_some(mended))
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     console::say(&format!(

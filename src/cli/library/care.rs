@@ -84,14 +84,22 @@ pub(super) async fn rebuild(settings: &Settings) -> anyhow::Result<ExitCode> {
         cut: &cut,
         progress: &progress,
     };
-    let notes = stocked.shelves.library.rebuild(tools).await?;
+    let lost = stocked.shelves.library.rebuild(tools).await?;
     gauge.finish_and_clear();
-    for note in &notes {
-        console::say(note);
+    for text in &lost {
+        console::say(&format!("{} {text}", console::red("!")));
     }
     let revision = stocked.shelves.library.revision();
-    console::say(&format!("the index is made anew, at {revision}"));
-    Ok(ExitCode::SUCCESS)
+    if lost.is_empty() {
+        console::say(&format!("the index is made anew, at {revision}"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    console::say(&format!(
+        "the index is made anew, at {revision}, without {} that could not be read; the register \
+         keeps what is lacking",
+        count(lost.len(), "document")
+    ));
+    Ok(FAILURE.into())
 }
 
 pub(super) async fn compact(

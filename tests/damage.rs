@@ -1,0 +1,94 @@
+//! What is broken on the disk or in the settings, as a person at the terminal meets it: told
+//! in a sentence, and mended by what the sentence says.
+
+use std::path::PathBuf;
+
+use saseo::domain::document::Digest;
+use serde_json::json;
+
+use crate::support::program::Program;
+
+const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year.\n";
+const TRAVEL: &str = "# Travel\n\nA business trip is booked by the office in Busan.\n";
+
+/// A library of two pages, and the file in which the text of the first is kept.
+async fn with_a_text() -> (Program, String, PathBuf) {
+    let program = Program::new([]).await;
+    program.write("wiki/leave.md", LEAVE);
+    program.write("wiki/travel.md", TRAVEL);
+    let wiki = program.path("wiki").display().to_string();
+    program.run(&["library", "add", &wiki]).await;
+    let listed = program.run(&["library", "list", "--json"]).await.object();
+    let digest = listed["documents"][0]["text"].as_str().unwrap().to_owned();
+    Digest::parse(&digest).unwrap();
+    let file = program.path(&format!("data/documents/{}/{digest}.zst", &digest[..2]));
+    assert!(file.exists(), "{file:?}");
+    (program, wiki, file)
+}
+
+/// The URIs that a search finds.
+async fn found(program: &Program, text: &str) -> Vec<String> {
+    let found = program.run(&["library", "search", text, "--json"]).await;
+    let passages = found.object()["passages"].as_array().unwrap().clone();
+    let uri = |passage: &serde_json::Value| passage["uri"].as_str().unwrap().to_owned();
+    passages.iter().map(uri).collect()
+}
+
+#[tokio::test]
+async fn a_damaged_text_is_written_anew_when_its_document_is_added_again() {
+    let (program, wiki, file) = with_a_text().await;
+    std::fs::write(&file, "no text of ours").unwrap();
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(1));
+    let advice = format!("add it again from {}/leave.md", wiki.trim_end_matches('/'));
+    assert!(verified.stdout.contains("wiki/leave.md: "), "{verified:?}");
+    assert!(verified.stdout.contains(&advice), "{verified:?}");
+
+    let again = program.run(&["library", "add", &wiki, "--json"]).await;
+
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let again = again.object();
+    assert_eq!(again["mended"], json!(["wiki/leave.md"]), "{again}");
+    assert_eq!(
+        again["unchanged"],
+        json!(["wiki/leave.md", "wiki/travel.md"])
+    );
+    assert_eq!(
+        (&again["revision"], &again["changed"]),
+        (&json!(1), &json!([]))
+    );
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    let shown = program.run(&["library", "show", "wiki/leave.md"]).await;
+    assert!(shown.stdout.contains("15 days of leave"), "{shown:?}");
+    std::fs::remove_file(&file).unwrap();
+    let plain = program.run(&["library", "add", &wiki]).await;
+    assert!(plain.stdout.contains("1 mended"), "{plain:?}");
+}
+
+#[tokio::test]
+async fn a_rebuild_names_what_it_could_not_read_and_adding_it_again_brings_it_back() {
+    let (program, wiki, file) = with_a_text().await;
+    std::fs::remove_file(&file).unwrap();
+
+    let rebuilt = program.run(&["library", "rebuild"]).await;
+
+    assert_eq!(rebuilt.code, Some(1), "{rebuilt:?}");
+    assert!(rebuilt.stdout.contains("wiki/leave.md: "), "{rebuilt:?}");
+    assert!(rebuilt.stdout.contains("without 1 document"), "{rebuilt:?}");
+    let listed = program.run(&["library", "list"]).await;
+    assert!(listed.stdout.contains("wiki/leave.md"), "{listed:?}");
+    assert_eq!(found(&program, "days of leave").await, ["wiki/travel.md"]);
+
+    let again = program.run(&["library", "add", &wiki, "--json"]).await;
+
+    assert_eq!(
+        again.object()["mended"],
+        json!(["wiki/leave.md"]),
+        "{again:?}"
+    );
+    assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert_eq!(program.run(&["library", "rebuild"]).await.code, Some(0));
+}
