@@ -92,3 +92,25 @@ async fn a_rebuild_names_what_it_could_not_read_and_adding_it_again_brings_it_ba
     assert_eq!(verified.code, Some(0), "{verified:?}");
     assert_eq!(program.run(&["library", "rebuild"]).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn a_damaged_name_of_the_index_in_use_is_told_and_mended_by_the_opening() {
+    let (program, _, _) = with_a_text().await;
+    let current = program.path("data/index/current");
+    for garbage in [&b"\xff\xfe\x00"[..], b"", b"../../elsewhere", b"g99"] {
+        std::fs::write(&current, garbage).unwrap();
+        let listed = program.run(&["library", "list"]).await;
+
+        assert_eq!(listed.code, Some(0), "{listed:?}");
+        assert!(listed.stdout.contains("wiki/leave.md"), "{listed:?}");
+        assert!(listed.stderr.contains("index/current"), "{listed:?}");
+        assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
+        assert_eq!(program.run(&["library", "rebuild"]).await.code, Some(0));
+        let verified = program.run(&["library", "verify"]).await;
+        assert_eq!(
+            (verified.code, &*verified.stderr),
+            (Some(0), ""),
+            "{verified:?}"
+        );
+    }
+}

@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sled::transaction::{ConflictableTransactionError, TransactionError, Transactional as _};
@@ -84,14 +85,15 @@ pub(super) struct Entrant<'a> {
 
 impl Index {
     /// Opens the index in use and loads what it holds of `catalogue`. Where there is none, or
-    /// none that can be read, an empty one takes its place.
+    /// none that can be read, an empty one takes its place. Where nothing names the one in use
+    /// it is the newest: rows that are not the register's are not believed in any.
     pub(super) fn open(
         root: &Path,
         catalogue: &Catalogue,
         notes: &mut Vec<String>,
     ) -> Result<Loaded, Trouble> {
         disk::make_folder(root)?;
-        if let Some(folder) = current(root)? {
+        if let Some(folder) = in_use(root, notes)? {
             sweep(root, &folder)?;
             let loaded = vault::open(&folder, |db| load(db, &folder, catalogue), notes)?;
             if let Some(Some(loaded)) = loaded {
@@ -118,8 +120,7 @@ impl Index {
     /// Makes this the index in use.
     pub(super) fn take_over(&self, root: &Path) -> Result<(), Trouble> {
         disk::sync_folder(root)?;
-        let name = self.folder.file_name().unwrap_or_default();
-        disk::write_durably(&root.join(CURRENT), name.as_encoded_bytes())
+        put_in_use(root, &self.folder)
     }
 
     /// Removes the folder of an index that is no longer in use.
@@ -500,16 +501,54 @@ fn fill(
     Ok((fillings.seal(), found))
 }
 
-fn current(root: &Path) -> Result<Option<PathBuf>, Trouble> {
+/// The folder in use; where nothing names it, the newest, which is named from here on.
+fn in_use(root: &Path, notes: &mut Vec<String>) -> Result<Option<PathBuf>, Trouble> {
+    if let Some(named) = current(root, notes)? {
+        return Ok(Some(named));
+    }
+    let newest = newest(root)?;
+    if let Some(folder) = &newest {
+        put_in_use(root, folder)?;
+    }
+    Ok(newest)
+}
+
+fn put_in_use(root: &Path, folder: &Path) -> Result<(), Trouble> {
+    let name = folder.file_name().unwrap_or_default();
+    disk::write_durably(&root.join(CURRENT), name.as_encoded_bytes())
+}
+
+/// The folder in use, if there is a sound name of it. That there is another is said in `notes`.
+fn current(root: &Path, notes: &mut Vec<String>) -> Result<Option<PathBuf>, Trouble> {
     let path = root.join(CURRENT);
-    let name = match fs::read_to_string(&path) {
-        Ok(name) => name,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
+            fs::remove_dir_all(&path).map_err(Trouble::file("remove", &path))?;
+            Vec::new()
+        },
         Err(error) => return Err(Trouble::file("read", &path)(error)),
     };
-    let folder = root.join(name.trim());
-    let known = number(name.trim()).is_some() && folder.is_dir();
-    Ok(known.then_some(folder))
+    let name = std::str::from_utf8(&bytes).unwrap_or_default().trim();
+    let folder = root.join(name);
+    if number(name).is_some() && folder.is_dir() {
+        return Ok(Some(folder));
+    }
+    notes.push(format!(
+        "{} was damaged, so the newest index there is was taken; nothing that was added is lost",
+        path.display()
+    ));
+    Ok(None)
+}
+
+/// The folder that was made last.
+fn newest(root: &Path) -> Result<Option<PathBuf>, Trouble> {
+    let mut folders = generations(root)?
+        .into_iter()
+        .rev()
+        .map(|number| root.join(format!("{PREFIX}{number}")));
+    Ok(folders.find(|folder| folder.is_dir()))
 }
 
 fn number(name: &str) -> Option<u64> {
