@@ -114,3 +114,42 @@ async fn a_damaged_name_of_the_index_in_use_is_told_and_mended_by_the_opening() 
         );
     }
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn names_that_differ_only_in_bytes_that_are_not_utf_8_are_two_documents() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let program = Program::new([]).await;
+    let name = |bytes: &[u8]| {
+        let name = [b"wiki/note-", bytes, b".md"].concat();
+        program
+            .folder
+            .path()
+            .join(std::ffi::OsString::from_vec(name))
+    };
+    std::fs::create_dir(program.path("wiki")).unwrap();
+    std::fs::write(name(b"\xff"), LEAVE).unwrap();
+    std::fs::write(name(b"\xfe"), TRAVEL).unwrap();
+    let wiki = program.path("wiki").display().to_string();
+
+    let added = program.run(&["library", "add", &wiki, "--json"]).await;
+
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let both = json!(["wiki/note-%FE.md", "wiki/note-%FF.md"]);
+    assert_eq!(added.object()["added"], both);
+    let shown = program.run(&["library", "show", "wiki/note-%FF.md"]).await;
+    assert!(shown.stdout.contains("15 days"), "{shown:?}");
+    let again = program
+        .run(&["library", "add", &wiki, "--json"])
+        .await
+        .object();
+    assert_eq!(again["unchanged"], both, "{again}");
+    // A name that is spelled like that place does not push it out either.
+    std::fs::write(name(b"%FF"), "# Another note\n\nOf something else.\n").unwrap();
+    let third = program.run(&["library", "add", &wiki, "--json"]).await;
+    assert_eq!(third.code, Some(1));
+    let third = third.object();
+    assert_eq!(third["failed"][0]["uri"], "wiki/note-%FF.md", "{third}");
+    let shown = program.run(&["library", "show", "wiki/note-%FF.md"]).await;
+    assert!(shown.stdout.contains("15 days"), "{shown:?}");
+}

@@ -3,8 +3,10 @@
 //! A file's place is the name of the folder that was added and the path below it,
 //! `handbook/rules/vacation.md`: the same from wherever the folder is added again, on whatever
 //! machine, and fit to be shown to people, which an absolute path is not. Two folders of one
-//! name therefore need two collections, or a name given to one of them.
+//! name therefore need two collections, or a name given to one of them. Bytes of a name that are
+//! not UTF-8 are written as in a URL.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -212,7 +214,7 @@ impl Place {
         }
         Ok(Fetched {
             uri: self.uri.clone(),
-            origin: self.path.display().to_string(),
+            origin: origin(&self.path),
             name: self.uri.clone(),
             content_type: None,
             modified: said.modified().ok().map(DateTime::<Utc>::from),
@@ -223,8 +225,28 @@ impl Place {
 
 /// The last part of a path, composed: some systems take Hangul apart in file names.
 fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.nfc().collect()
+    let name = path.file_name().unwrap_or_default();
+    name.to_str()
+        .map_or_else(|| percent_encoded(name), |name| name.nfc().collect())
+}
+
+/// The whole path; as a URL where it is no text, which no path begins like.
+fn origin(path: &Path) -> String {
+    path.to_str().map_or_else(
+        || format!("file://{}", percent_encoded(path.as_os_str())),
+        str::to_owned,
+    )
+}
+
+/// A name that is not UTF-8, with its odd bytes as `%FF`. What would stand for one of them is
+/// written so too: two names never become one.
+fn percent_encoded(name: &OsStr) -> String {
+    let mut encoded = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        encoded.push_str(&chunk.valid().replace('%', "%25"));
+        encoded.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    encoded
 }
 
 fn joined(folder: &str, name: &str) -> String {
@@ -346,6 +368,38 @@ mod tests {
         let listing = list(&docs, None, &reads).expect("a listing");
         assert_eq!(places(&listing), ["docs/a.md", "docs/b.md"]);
         assert_eq!(skipped(&listing).len(), 4);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_that_are_not_utf_8_stay_apart() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let (_home, docs) = docs(&["a%FF.md", "b%25%FF.md"]);
+        for name in [
+            &b"a\xff.md"[..],
+            b"a\xfe.md",
+            b"b%\xff.md",
+            b"\xc3\x28/c.md",
+        ] {
+            let path = docs.join(OsStr::from_bytes(name));
+            fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+            fs::write(path, name).expect("a file");
+        }
+        let listing = list(&docs, None, &reads).expect("a listing");
+        assert_eq!(
+            places(&listing),
+            [
+                "docs/%C3(/c.md",
+                "docs/a%FE.md",
+                "docs/a%FF.md",
+                "docs/a%FF.md",
+                "docs/b%25%FF.md",
+                "docs/b%25%FF.md"
+            ]
+        );
+        let origin = |place: &Place| place.read(99).expect("a file").origin;
+        let origins: std::collections::BTreeSet<_> = listing.files.iter().map(origin).collect();
+        assert_eq!(origins.len(), 6, "{origins:?}");
     }
 
     #[test]
