@@ -153,3 +153,23 @@ async fn names_that_differ_only_in_bytes_that_are_not_utf_8_are_two_documents() 
     let shown = program.run(&["library", "show", "wiki/note-%FF.md"]).await;
     assert!(shown.stdout.contains("15 days"), "{shown:?}");
 }
+
+#[tokio::test]
+async fn a_slip_in_a_work_order_is_named_with_its_file_and_line_before_anybody_asks() {
+    let program = Program::new([]).await;
+    let shipped = include_str!("../prompts/answer.md");
+    program.write("prompts/answer.ko.md", shipped);
+    let slip = shipped.replace("{{ source.text }}", "{{ source.txt }}");
+    let file = program.write("prompts/answer.md", slip);
+    program.settings(&format!(
+        "[folders]\nprompts = {:?}\n",
+        program.path("prompts").display().to_string()
+    ));
+
+    for args in [&["doctor"][..], &["ask", "--stdin", "--json"]] {
+        let ran = program.run(args).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let place = format!("{}: line 11: there is no such value", file.display());
+        assert!(ran.stdout.contains(&place), "{ran:?}");
+    }
+}

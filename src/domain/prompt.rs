@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
 
 use super::document::Digest;
@@ -30,13 +30,23 @@ pub struct Message {
     pub text: String,
 }
 
-/// A work order that has been checked: it parses, and uses only variables that exist.
+/// A work order that has been checked: it parses, uses only variables that exist, and was filled
+/// once with samples.
 #[derive(Clone, Debug)]
 pub struct Template {
     name: String,
     version: u32,
     digest: Digest,
-    parts: Vec<(Role, String)>,
+    parts: Vec<Part>,
+}
+
+/// What one of them says.
+#[derive(Clone, Debug)]
+struct Part {
+    role: Role,
+    text: String,
+    /// Lines of the file before its first.
+    above: usize,
 }
 
 /// What a template may use.
@@ -95,18 +105,43 @@ impl Template {
             .and_then(|rest| rest.split_once("\n---\n"))
             .ok_or(Misprint::NoFrontMatter)?;
         let front = front_matter(front)?;
-        let parts = parts(body)?;
         let first_line = text.len() - body.len();
         let lines_before = text
             .get(..first_line)
             .map_or(0, |head| head.lines().count());
+        let parts = parts(body, lines_before)?;
         check_variables(&front, body, lines_before)?;
-        Ok(Self {
+        let template = Self {
             name: front.name,
             version: front.version,
             digest: Digest::of(text.as_bytes()),
             parts,
-        })
+        };
+        template.rehearse()?;
+        Ok(template)
+    }
+
+    /// Fills the slots with samples of all that a question can bring: what only filling shows
+    /// to be a slip is not left for somebody's question to find.
+    fn rehearse(&self) -> Result<(), Misprint> {
+        let turn = Turn {
+            question: "What was asked before?".to_owned(),
+        };
+        let source = |number| SourceSlot {
+            number,
+            title: "A title".to_owned(),
+            text: "A text.".to_owned(),
+        };
+        for earlier in [None, Some(&turn)] {
+            for sources in 0..=2 {
+                self.compose(&Slots {
+                    sources: (1..=sources).map(source).collect(),
+                    earlier,
+                    question: "What is asked?",
+                })?;
+            }
+        }
+        Ok(())
     }
 
     pub fn name(&self) -> &str {
@@ -127,13 +162,13 @@ impl Template {
         let environment = environment();
         self.parts
             .iter()
-            .map(|(role, part)| {
-                let text = environment
-                    .render_str(part, slots)
-                    .map_err(|slip| syntax(&slip, 0))?;
+            .map(|Part { role, text, above }| {
+                let filled = environment
+                    .render_str(text, slots)
+                    .map_err(|slip| unfilled(&slip, text, *above))?;
                 Ok(Message {
                     role: *role,
-                    text: tidy_lines(&text),
+                    text: tidy_lines(&filled),
                 })
             })
             .collect()
@@ -169,25 +204,29 @@ fn front_matter(text: &str) -> Result<FrontMatter, Misprint> {
         .map_err(|slip| Misprint::FrontMatter(slip.message().to_owned()))
 }
 
-fn parts(body: &str) -> Result<Vec<(Role, String)>, Misprint> {
-    let mut parts: Vec<(Role, String)> = Vec::new();
-    for line in body.lines() {
+fn parts(body: &str, lines_before: usize) -> Result<Vec<Part>, Misprint> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (above, line) in (lines_before + 1..).zip(body.lines()) {
         let role = match line.trim_end() {
             "# system" => Some(Role::System),
             "# user" => Some(Role::User),
             _ => None,
         };
         match (role, parts.last_mut()) {
-            (Some(role), _) => parts.push((role, String::new())),
-            (None, Some((_, part))) => {
-                part.push_str(line);
-                part.push('\n');
+            (Some(role), _) => parts.push(Part {
+                role,
+                text: String::new(),
+                above,
+            }),
+            (None, Some(part)) => {
+                part.text.push_str(line);
+                part.text.push('\n');
             },
             (None, None) if line.trim().is_empty() => {},
             (None, None) => return Err(Misprint::NoUserPart),
         }
     }
-    let roles: Vec<_> = parts.iter().map(|(role, _)| *role).collect();
+    let roles: Vec<_> = parts.iter().map(|part| part.role).collect();
     match roles.as_slice() {
         [Role::User] | [Role::System, Role::User] => Ok(parts),
         _ => Err(Misprint::NoUserPart),
@@ -234,6 +273,20 @@ fn syntax(slip: &minijinja::Error, lines_before: usize) -> Misprint {
         slip: slip
             .detail()
             .map_or_else(|| slip.kind().to_string(), str::to_owned),
+    }
+}
+
+/// A slip that filling `part` has shown, with the line it stands in: a field that does not exist
+/// has no name in the engine's words.
+fn unfilled(slip: &minijinja::Error, part: &str, above: usize) -> Misprint {
+    if slip.kind() != ErrorKind::UndefinedError {
+        return syntax(slip, above);
+    }
+    let at = slip.line().unwrap_or(0);
+    let line = part.lines().nth(at.saturating_sub(1)).unwrap_or_default();
+    Misprint::Syntax {
+        line: at + above,
+        slip: format!("there is no such value: {}", line.trim()),
     }
 }
 
@@ -313,6 +366,49 @@ mod tests {
                 .to_string()
                 .contains("versoin")
         );
+    }
+
+    #[test]
+    fn what_would_fail_at_a_question_fails_when_the_template_is_read() {
+        let slip = |body: &str| {
+            let file =
+                "---\nname: t\nversion: 3\nvariables: [sources, earlier, question]\n---\n";
+            let uses = "{% if earlier %}{{ earlier.question }}{% endif %}\n";
+            let all = format!("{file}# system\nBe brief.\n# user\n{uses}{body}");
+            Template::parse(&all).unwrap_err().to_string()
+        };
+        let source =
+            "{% for source in sources %}\n{{ source.txt }}\n{% endfor %}{{ question }}";
+        assert_eq!(
+            slip(source),
+            "line 11: there is no such value: {{ source.txt }}"
+        );
+        let included = "{{ question }}{{ sources }}\n{% include \"more.md\" %}";
+        assert!(
+            slip(included).starts_with("line 11: "),
+            "{}",
+            slip(included)
+        );
+        let filtered = "{{ question | shout }}{{ sources }}";
+        assert!(
+            slip(filtered).starts_with("line 10: "),
+            "{}",
+            slip(filtered)
+        );
+        // What is there only sometimes is looked into both times.
+        let early = "{{ question }}{{ sources }}{{ earlier.question }}";
+        assert!(slip(early).starts_with("line 10: "), "{}", slip(early));
+        let first = "{{ question }}{% if not sources %}{{ sources.none }}{% endif %}";
+        assert!(slip(first).starts_with("line 10: "), "{}", slip(first));
+        let open = "{{ question }}{{ sources }}{% if true %}";
+        assert!(slip(open).starts_with("line 10: "), "{}", slip(open));
+    }
+
+    #[test]
+    fn a_statement_does_not_reach_from_one_part_into_the_next() {
+        let slip = template("# system\n{% if true %}\n# user\n{{ question }}{% endif %}");
+        let slip = slip.unwrap_err().to_string();
+        assert!(slip.starts_with("line 7: "), "{slip}");
     }
 
     #[test]
