@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use crate::adapters::sources::Network;
 use crate::domain::document::CollectionName;
 
 /// The shipped file: the defaults.
@@ -67,7 +68,7 @@ pub struct Library {
     #[serde(rename = "longest-chunk-tokens")]
     pub longest_chunk: NonZeroUsize,
     /// Written like `10.0.0.0/8`.
-    pub fetch_networks: Vec<String>,
+    pub fetch_networks: Vec<Network>,
     pub fetch_any_port: bool,
 }
 
@@ -443,6 +444,27 @@ mod tests {
         let wrong = |text: &str| read(text, &[]).unwrap_err();
         assert!(wrong("[answer]\nconfidence-floor = 7.0\n").contains("between 0 and 1"));
         assert!(wrong("[library]\nchunk-tokens = 500\n").contains("longest-chunk-tokens"));
+    }
+
+    #[test]
+    fn a_network_that_is_none_is_found_when_the_settings_are_read() {
+        let settings = read(
+            "[library]\nfetch-networks = [\"10.0.0.0/8\", \"::1\"]\n",
+            &[],
+        );
+        assert_eq!(settings.unwrap().library.fetch_networks.len(), 2);
+        let file = "[library]\nfetch-networks = [\"10.0.0.0/8\", \"10.0.0/16\"]\n";
+        let told = read(file, &[]).unwrap_err();
+        assert!(
+            told.starts_with("FILE has a slip: \"10.0.0/16\" is no network"),
+            "{told}"
+        );
+        assert!(told.contains("library.fetch-networks"), "{told}");
+        let variable = "SASEO__LIBRARY__FETCH_NETWORKS";
+        let told = read("", &[(variable, "['10.0.0.0/33']")]).unwrap_err();
+        let place =
+            format!("the environment variable {variable} has a slip: \"10.0.0.0/33\" is");
+        assert!(told.starts_with(&place), "{told}");
     }
 
     #[test]

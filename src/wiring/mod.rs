@@ -15,7 +15,7 @@ use crate::adapters::models::manifest::{self, Manifest};
 use crate::adapters::models::origin::Origins;
 use crate::adapters::models::verify::{Verified, verify};
 use crate::adapters::parse::{Markup, Raw, parse};
-use crate::adapters::sources::{Network, Policy, Ports};
+use crate::adapters::sources::{Policy, Ports};
 use crate::adapters::store::{Receipts, Stacks, Standing, State, Tools};
 use crate::app::desk::{Desk, Prompts, Rules};
 use crate::app::ingest::Shelving;
@@ -245,14 +245,8 @@ pub fn prompts(folder: &Path) -> anyhow::Result<Prompts> {
 /// Where documents may be fetched from.
 pub fn policy(settings: &Settings) -> anyhow::Result<Policy> {
     let library = &settings.library;
-    let networks = library
-        .fetch_networks
-        .iter()
-        .map(|network| network.parse::<Network>());
     Ok(Policy {
-        exceptions: networks
-            .collect::<Result<_, _>>()
-            .context("library.fetch-networks")?,
+        exceptions: library.fetch_networks.clone(),
         ports: if library.fetch_any_port {
             Ports::Any
         } else {

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::Deserialize;
 use url::{Host, Url};
 
 /// Where documents may be fetched from, and how much of them.
@@ -167,7 +168,8 @@ const CLOSED_V6: [Network; 4] = [
 ];
 
 /// A network, written `10.0.0.0/8`; a single address is one too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -175,8 +177,8 @@ pub struct Network {
 
 /// A text that names no network.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a network is written like 10.0.0.0/8 or fd00::/8")]
-pub struct NotANetwork;
+#[error("{0:?} is no network; one is written like 10.0.0.0/8 or fd00::/8")]
+pub struct NotANetwork(String);
 
 impl Network {
     /// Whether `address` lies in this network. A v4 address within a v6 one never does: it is
@@ -202,16 +204,25 @@ impl FromStr for Network {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
+        let none = || NotANetwork(text.to_owned());
         let (address, prefix) = text.trim().split_once('/').unwrap_or((text.trim(), ""));
-        let address: IpAddr = address.parse().map_err(|_| NotANetwork)?;
+        let address: IpAddr = address.parse().map_err(|_| none())?;
         let widest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             "" => widest,
-            digits => digits.parse().map_err(|_| NotANetwork)?,
+            digits => digits.parse().map_err(|_| none())?,
         };
         (prefix <= widest)
             .then_some(Self { address, prefix })
-            .ok_or(NotANetwork)
+            .ok_or_else(none)
+    }
+}
+
+impl TryFrom<String> for Network {
+    type Error = NotANetwork;
+
+    fn try_from(text: String) -> Result<Self, NotANetwork> {
+        text.parse()
     }
 }
 
@@ -278,7 +289,7 @@ mod tests {
             );
         }
         for slip in ["", "10.0.0.0/33", "wiki", "::1/129", "10.0.0.0/x"] {
-            assert_eq!(slip.parse::<Network>(), Err(NotANetwork), "{slip}");
+            assert_eq!(slip.parse::<Network>(), Err(NotANetwork(slip.to_owned())));
         }
     }
 }
