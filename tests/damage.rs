@@ -1,12 +1,12 @@
 //! What is broken on the disk or in the settings, as a person at the terminal meets it: told
 //! in a sentence, and mended by what the sentence says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use saseo::domain::document::Digest;
 use serde_json::json;
 
-use crate::support::program::Program;
+use crate::support::program::{Program, Ran};
 
 const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year.\n";
 const TRAVEL: &str = "# Travel\n\nA business trip is booked by the office in Busan.\n";
@@ -172,4 +172,31 @@ async fn a_slip_in_a_work_order_is_named_with_its_file_and_line_before_anybody_a
         let place = format!("{}: line 11: there is no such value", file.display());
         assert!(ran.stdout.contains(&place), "{ran:?}");
     }
+}
+
+/// What the doctor says of the disk for the data folder `folder`.
+async fn disk_for(program: &Program, folder: &str) -> (bool, String) {
+    let mut doctor = program.command_on(Path::new(folder), &["doctor", "--json"]);
+    let doctor = Ran::from(doctor.output().await.unwrap()).object();
+    let findings = doctor["findings"].as_array().unwrap();
+    let disk = findings.iter().find(|finding| finding["what"] == "disk");
+    let disk = disk.unwrap();
+    let said = disk["said"].as_str().unwrap().to_owned();
+    (disk["ok"] == true, said)
+}
+
+#[tokio::test]
+async fn the_doctor_finds_the_disk_of_a_folder_that_is_named_from_here_and_not_made_yet() {
+    let program = Program::new([]).await;
+    let whole = program.path("d").display().to_string();
+    for folder in ["d", "./d", "d/e", &whole] {
+        let (_, said) = disk_for(&program, folder).await;
+        assert!(said.contains(&format!(" free for {folder}")), "{said}");
+    }
+    program.write("d", "a file");
+    let (ok, said) = disk_for(&program, "d/e").await;
+    assert!(
+        !ok && said.contains("/d is a file and stands in the way of d/e"),
+        "{said}"
+    );
 }

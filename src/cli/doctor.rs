@@ -126,10 +126,20 @@ const LEAST_FREE: u64 = 2 << 30;
 
 fn disk(settings: &Settings) -> Result<String, String> {
     let folder = &settings.folders.data;
-    let there = folder.ancestors().find(|above| above.exists());
+    // What lies above a relative folder is seen only from the root.
+    let whole =
+        std::path::absolute(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let there = whole.ancestors().find(|above| above.exists());
     let Some(there) = there else {
         return Err(format!("{} is nowhere", folder.display()));
     };
+    if !there.is_dir() {
+        return Err(format!(
+            "{} is a file and stands in the way of {}; name another folder with --data",
+            there.display(),
+            folder.display()
+        ));
+    }
     let room = rustix::fs::statvfs(there).map_err(|e| format!("{}: {e}", there.display()))?;
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     let said = format!(

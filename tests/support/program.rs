@@ -1,6 +1,6 @@
 //! The real program in folders of its own, with an endpoint on loopback for its models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use serde_json::Value;
@@ -65,6 +65,11 @@ impl Program {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.command_on(&self.path("data"), args)
+    }
+
+    /// With `data` as the data folder, seen from the installation's own.
+    pub(crate) fn command_on(&self, data: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saseo"));
         command
             .env_clear()
@@ -73,8 +78,9 @@ impl Program {
             .arg("--settings")
             .arg(self.path("saseo.toml"))
             .arg("--data")
-            .arg(self.path("data"))
+            .arg(data)
             .args(args)
+            .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
