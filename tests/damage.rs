@@ -200,3 +200,55 @@ async fn the_doctor_finds_the_disk_of_a_folder_that_is_named_from_here_and_not_m
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn reading_from_a_collection_that_does_not_exist_is_wrong_use_everywhere() {
+    let (program, wiki, _) = with_a_text().await;
+    let more = ["library", "add", &wiki, "--collection", "travel"];
+    assert_eq!(program.run(&more).await.code, Some(0));
+    let told = "there is no collection kitchen; there are: library, travel";
+    for args in [
+        &["ask", "How many days of leave?"][..],
+        &["chat"],
+        &["library", "search", "leave"],
+        &["library", "search", "leave", "--json"],
+        &["library", "list"],
+        &["library", "list", "--json"],
+        &["library", "show", "wiki/leave.md"],
+        &["library", "remove", "wiki/leave.md"],
+    ] {
+        let ran = program
+            .run(&[args, &["--collection", "kitchen"]].concat())
+            .await;
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert_eq!(ran.stderr, format!("error: {told}\n"), "{args:?} {ran:?}");
+        assert_eq!(ran.stdout, "", "{args:?} {ran:?}");
+    }
+    for args in [
+        &["ask", "Why?", "--json"][..],
+        &["ask", "--stdin", "--json"],
+    ] {
+        let ran = program
+            .run(&[args, &["--collection", "kitchen"]].concat())
+            .await;
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        let object = ran.object();
+        assert_eq!(
+            (&object["status"], &object["error"]),
+            (&json!("failed"), &json!(told))
+        );
+    }
+    let early = ["library", "list", "--collection", "travel", "--as-of", "1"];
+    let early = program.run(&early).await;
+    assert_eq!(early.code, Some(2));
+    assert!(
+        early
+            .stderr
+            .contains("no collection travel at r1; there are: library"),
+        "{early:?}"
+    );
+    let known = program
+        .run(&["library", "list", "--collection", "travel"])
+        .await;
+    assert_eq!(known.code, Some(0), "{known:?}");
+}

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{FAILURE, Form, FormArgs, ScopeArgs, because, console};
+use super::{FAILURE, Form, FormArgs, ScopeArgs, because, code, console};
 use crate::app::answer::{Asked, answer};
 use crate::app::desk::Desk;
 use crate::app::replay::Silent;
@@ -155,7 +155,7 @@ fn print_json(made: anyhow::Result<Value>) -> ExitCode {
         },
         Err(error) => {
             console::json(&failure(&because(&error)));
-            FAILURE.into()
+            code(&error).into()
         },
     }
 }
@@ -287,6 +287,7 @@ pub(super) struct Chat {
 impl Chat {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let desk = wiring::desk(&settings).await?;
+        self.scope.check(&*desk.library).await?;
         console::tell(&console::dim("Ask away; /quit or Ctrl-D ends."));
         let mut editor = rustyline::DefaultEditor::new()?;
         let mut said: Vec<Turn> = Vec::new();

@@ -117,26 +117,7 @@ struct ScopeArgs {
 impl ScopeArgs {
     /// Whether the collections exist: a slip must not look like an empty library.
     async fn check(&self, library: &dyn Library) -> anyhow::Result<()> {
-        if self.collection.is_empty() {
-            return Ok(());
-        }
-        let all = Scope {
-            as_of: self.as_of,
-            collections: Vec::new(),
-        };
-        let cards = library.cards(&all).await?;
-        let there: BTreeSet<_> = cards
-            .iter()
-            .map(|card| &card.shelfmark.collection)
-            .collect();
-        let Some(odd) = self.collection.iter().find(|name| !there.contains(name)) else {
-            return Ok(());
-        };
-        let names: Vec<_> = there.iter().map(|name| name.as_str()).collect();
-        anyhow::bail!(
-            "there is no collection {odd}; there are: {}",
-            names.join(", ")
-        )
+        known(&self.collection, self.as_of, library).await
     }
 
     fn scope(&self) -> Scope {
@@ -145,6 +126,51 @@ impl ScopeArgs {
             collections: self.collection.clone(),
         }
     }
+}
+
+/// A collection is read from that has no document: wrong use, whatever the command.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no collection {name}{at}; {there}")]
+struct NoSuchCollection {
+    name: CollectionName,
+    /// At which revision, where one was named.
+    at: String,
+    /// Which ones there are.
+    there: String,
+}
+
+/// Refuses names of collections that the library does not have, `as_of` a revision.
+async fn known(
+    collections: &[CollectionName],
+    as_of: Option<Revision>,
+    library: &dyn Library,
+) -> anyhow::Result<()> {
+    if collections.is_empty() {
+        return Ok(());
+    }
+    let all = Scope {
+        as_of,
+        collections: Vec::new(),
+    };
+    let cards = library.cards(&all).await?;
+    let there: BTreeSet<_> = cards
+        .iter()
+        .map(|card| &card.shelfmark.collection)
+        .collect();
+    let Some(odd) = collections.iter().find(|name| !there.contains(name)) else {
+        return Ok(());
+    };
+    let names: Vec<_> = there.iter().map(|name| name.as_str()).collect();
+    let refused = NoSuchCollection {
+        name: odd.clone(),
+        at: as_of.map_or_else(String::new, |revision| format!(" at {revision}")),
+        there: if names.is_empty() {
+            "the library is empty; `saseo library add PATH|URL` fills it".to_owned()
+        } else {
+            format!("there are: {}", names.join(", "))
+        },
+    };
+    Err(refused.into())
 }
 
 fn collection(raw: &str) -> Result<CollectionName, String> {
@@ -246,7 +272,16 @@ async fn carry_out(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
 /// Says what happened, with its causes, and that it failed.
 fn failed(error: &anyhow::Error) -> ExitCode {
     console::tell(&format!("{} {}", console::red("error:"), because(error)));
-    FAILURE.into()
+    code(error).into()
+}
+
+/// Wrong use and failure are told apart.
+fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<NoSuchCollection>() {
+        WRONG_USE
+    } else {
+        FAILURE
+    }
 }
 
 /// An error with its causes, in one line.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 pub(super) use add::shelve;
 
-use super::{Form, FormArgs, ScopeArgs, collection, console, revision};
+use super::{Form, FormArgs, ScopeArgs, collection, console, known, revision};
 use crate::domain::document::{Card, CollectionName, Digest, Shelfmark};
 use crate::domain::figures::count;
 use crate::domain::passage::Scope;
@@ -82,10 +82,14 @@ impl Task {
             Self::Add(add) => add.run(settings).await,
             Self::Remove(remove) => remove.run(settings).await,
             Self::List { scope, form } => {
-                list(&open(&settings).await?, &scope.scope(), form.form()).await
+                let shelves = open(&settings).await?;
+                scope.check(&*shelves.library).await?;
+                list(&shelves, &scope.scope(), form.form()).await
             },
             Self::Show { document, scope } => {
-                show(&open(&settings).await?, &document, &scope.scope()).await
+                let shelves = open(&settings).await?;
+                scope.check(&*shelves.library).await?;
+                show(&shelves, &document, &scope.scope()).await
             },
             Self::Search(search) => search.run(settings).await,
             Self::Log { limit, form } => log(&open(&settings).await?, limit, form.form()).await,
@@ -125,9 +129,11 @@ pub(super) struct Remove {
 impl Remove {
     async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let shelves = wiring::stocked(&settings).await?.shelves;
+        let collections: Vec<_> = self.collection.iter().cloned().collect();
+        known(&collections, None, &*shelves.library).await?;
         let scope = Scope {
             as_of: None,
-            collections: self.collection.iter().cloned().collect(),
+            collections,
         };
         let cards = shelves.library.cards(&scope).await?;
         let mut places = Vec::new();
