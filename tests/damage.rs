@@ -252,3 +252,87 @@ async fn reading_from_a_collection_that_does_not_exist_is_wrong_use_everywhere()
         .await;
     assert_eq!(known.code, Some(0), "{known:?}");
 }
+
+#[tokio::test]
+async fn reading_makes_no_library_and_says_that_there_is_none_to_read() {
+    let program = Program::new([]).await;
+    let how = "`saseo library add PATH|URL`";
+    for args in [
+        &["library", "list"][..],
+        &["library", "log"],
+        &["library", "status"],
+        &["library", "verify"],
+        &["library", "search", "leave"],
+        &["library", "show", "wiki/leave.md"],
+        &["library", "remove", "wiki/leave.md"],
+        &["receipt", "0123456789ab"],
+        &["replay", "0123456789ab"],
+        &["doctor"],
+    ] {
+        let ran = program.run(args).await;
+        assert!(!program.path("data").exists(), "{args:?} {ran:?}");
+        if matches!(args, [_, "list" | "search", ..]) {
+            assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
+            assert!(
+                ran.stderr.contains("the library is empty"),
+                "{args:?} {ran:?}"
+            );
+            assert!(ran.stderr.contains(how), "{args:?} {ran:?}");
+        }
+    }
+    let searched = program
+        .run(&["library", "search", "leave", "--json"])
+        .await
+        .object();
+    assert_eq!(
+        (&searched["passages"], &searched["revision"]),
+        (&json!([]), &json!(0))
+    );
+    assert!(
+        searched["warnings"][0].as_str().unwrap().contains(how),
+        "{searched}"
+    );
+    let listed = ["library", "list", "--collection", "kitchen"];
+    let listed = program.run(&listed).await;
+    assert_eq!(listed.code, Some(2), "{listed:?}");
+    assert!(
+        listed
+            .stderr
+            .contains("no collection kitchen; the library is empty"),
+        "{listed:?}"
+    );
+    assert!(!program.path("data").exists());
+}
+
+#[tokio::test]
+async fn who_asks_an_empty_library_is_told_how_to_fill_it() {
+    let program = Program::new([]).await;
+    for (question, told) in [
+        ("How many days of leave?", "the library is empty"),
+        ("연차는 며칠이야?", "서가가 비어 있습니다"),
+    ] {
+        let asked = program.run(&["ask", question]).await;
+        assert_eq!(asked.code, Some(0), "{asked:?}");
+        assert!(asked.stderr.contains(told), "{asked:?}");
+        assert!(
+            asked.stderr.contains("`saseo library add PATH|URL`"),
+            "{asked:?}"
+        );
+        let asked = program.run(&["ask", question, "--json"]).await.object();
+        assert_eq!(asked["status"], "declined");
+        assert!(
+            asked["warnings"][0].as_str().unwrap().contains(told),
+            "{asked}"
+        );
+    }
+    let (program, wiki, _) = with_a_text().await;
+    let asked = program
+        .run(&["ask", "How many days of leave?", "--json"])
+        .await;
+    assert_eq!(asked.object()["warnings"], json!([]), "{asked:?}");
+    let uris = ["library", "remove", "wiki/leave.md", "wiki/travel.md"];
+    program.run(&uris).await;
+    let asked = program.run(&["ask", "How many days of leave?"]).await;
+    assert!(asked.stderr.contains("the library is empty"), "{asked:?}");
+    drop(wiki);
+}

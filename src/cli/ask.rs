@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{FAILURE, Form, FormArgs, ScopeArgs, because, code, console};
+use super::{FAILURE, Form, FormArgs, ScopeArgs, because, code, console, vacancy};
 use crate::app::answer::{Asked, answer};
 use crate::app::desk::Desk;
 use crate::app::replay::Silent;
@@ -15,6 +15,7 @@ use crate::domain::language::Language;
 use crate::domain::question::{QuestionText, REMEMBERED, Turn, Unaskable};
 use crate::domain::receipt::{Millis, Receipt};
 use crate::domain::render;
+use crate::ports::Audience;
 use crate::settings::Settings;
 use crate::wiring;
 
@@ -62,8 +63,7 @@ impl Ask {
 
     async fn json_of(&self, settings: &Settings, asked: &Asked) -> anyhow::Result<Value> {
         let desk = self.desk(settings).await?;
-        let receipt = answer(&desk, asked, &Silent).await?;
-        Ok(object(&receipt))
+        Ok(object(&settled(&desk, asked, &Silent).await?))
     }
 
     async fn answer_lines(self, settings: Settings) -> anyhow::Result<ExitCode> {
@@ -95,11 +95,27 @@ impl Ask {
             },
             Err(unaskable) => return failure(&unaskable.to_string()),
         };
-        match answer(desk, &asked, &Silent).await {
-            Ok(receipt) => object(&receipt),
-            Err(error) => failure(&because(&error.into())),
+        match settled(desk, &asked, &Silent).await {
+            Ok(reply) => object(&reply),
+            Err(error) => failure(&because(&error)),
         }
     }
+}
+
+/// How a question ended, with what a person should know beside it.
+struct Reply {
+    receipt: Receipt,
+    warnings: Vec<String>,
+}
+
+async fn settled(desk: &Desk, asked: &Asked, audience: &dyn Audience) -> anyhow::Result<Reply> {
+    let receipt = answer(desk, asked, audience).await?;
+    let language = render::language(&receipt.outcome);
+    let empty = vacancy(&*desk.library, &asked.scope, language).await?;
+    Ok(Reply {
+        receipt,
+        warnings: empty.map(str::to_owned).into_iter().collect(),
+    })
 }
 
 /// The lines of standard input, as they come; reading them must not hold up anything else. A
@@ -175,12 +191,14 @@ fn failure(why: &str) -> Value {
         "model": null,
         "prompt": null,
         "receipt": null,
+        "warnings": [],
         "millis": null,
     })
 }
 
 /// The object that scripts read; its fields may grow and never change.
-fn object(receipt: &Receipt) -> Value {
+fn object(reply: &Reply) -> Value {
+    let Reply { receipt, warnings } = reply;
     let ready = receipt.ready.as_ref();
     let mut citations = Vec::new();
     let (mut manner, mut nearest) = (None, None);
@@ -204,6 +222,7 @@ fn object(receipt: &Receipt) -> Value {
         "model": ready.map(|ready| ready.model.digest),
         "prompt": ready.map(|ready| ready.prompt.digest),
         "receipt": receipt.id,
+        "warnings": warnings,
         "millis": millis(receipt),
     })
 }
@@ -240,10 +259,13 @@ fn citation(citation: &crate::domain::answer::Citation) -> Value {
 pub(super) async fn reply(desk: &Desk, asked: &Asked) -> anyhow::Result<Receipt> {
     let words = render::words(Language::of(asked.question.as_str()));
     let preview = console::Preview::new(words);
-    let receipt = answer(desk, asked, &preview).await;
+    let reply = settled(desk, asked, &preview).await;
     preview.clear();
-    let receipt = receipt?;
+    let Reply { receipt, warnings } = reply?;
     print(&receipt);
+    for warning in &warnings {
+        console::tell(warning);
+    }
     Ok(receipt)
 }
 

@@ -156,7 +156,7 @@ fn disk(settings: &Settings) -> Result<String, String> {
 }
 
 async fn library(settings: &Settings) -> Result<String, String> {
-    if !settings.folders.data.exists() {
+    if wiring::is_absent(&settings.folders.data) {
         return Ok("none yet; `saseo library add PATH` makes it".to_owned());
     }
     let shelves = match wiring::shelves(settings).await {

@@ -19,7 +19,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
+use crate::domain::language::Language;
 use crate::domain::passage::Scope;
+use crate::domain::render;
 use crate::domain::revision::Revision;
 use crate::ports::Library;
 use crate::settings::{Environment, Settings, environment};
@@ -165,12 +167,28 @@ async fn known(
         name: odd.clone(),
         at: as_of.map_or_else(String::new, |revision| format!(" at {revision}")),
         there: if names.is_empty() {
-            "the library is empty; `saseo library add PATH|URL` fills it".to_owned()
+            render::words(Language::English).empty_library.to_owned()
         } else {
             format!("there are: {}", names.join(", "))
         },
     };
     Err(refused.into())
+}
+
+/// What to say where the library has nothing at all at the revision of `scope`.
+async fn vacancy(
+    library: &dyn Library,
+    scope: &Scope,
+    language: Language,
+) -> anyhow::Result<Option<&'static str>> {
+    let all = Scope {
+        as_of: scope.as_of,
+        collections: Vec::new(),
+    };
+    let cards = library.cards(&all).await?;
+    Ok(cards
+        .is_empty()
+        .then_some(render::words(language).empty_library))
 }
 
 fn collection(raw: &str) -> Result<CollectionName, String> {

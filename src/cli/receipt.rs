@@ -11,7 +11,7 @@ use crate::app::replay::{self, Replayed};
 use crate::domain::receipt::{DraftRecord, ModelIdentity, PromptIdentity, Ready, Receipt};
 use crate::domain::render;
 use crate::settings::Settings;
-use crate::wiring;
+use crate::wiring::{self, Reading};
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
@@ -23,7 +23,8 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let shelves = wiring::shelves(&settings).await?;
+        let reading = Reading::of(settings)?;
+        let shelves = wiring::shelves(&reading.settings).await?;
         let receipt = replay::receipt(&*shelves.ledger, &self.id).await?;
         if self.form.form() == Form::Json {
             console::json(&serde_json::to_value(&receipt)?);
@@ -112,7 +113,8 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let desk = wiring::desk(&settings).await?;
+        let reading = Reading::of(settings)?;
+        let desk = wiring::desk(&reading.settings).await?;
         let mut code = ExitCode::SUCCESS;
         for id in &self.ids {
             let replayed = replay(&desk, id).await;

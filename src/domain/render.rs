@@ -8,6 +8,7 @@ use super::receipt::Receipt;
 #[derive(Clone, Copy, Debug)]
 pub struct Words {
     pub not_in_library: &'static str,
+    pub empty_library: &'static str,
     pub nearest: &'static str,
     pub sources: &'static str,
     pub quoted: &'static str,
@@ -20,6 +21,7 @@ pub struct Words {
 
 const ENGLISH: Words = Words {
     not_in_library: "The library has no answer to this.",
+    empty_library: "the library is empty; `saseo library add PATH|URL` fills it",
     nearest: "Nearest pages:",
     sources: "Sources",
     quoted: "Quoted word for word from the source.",
@@ -32,6 +34,7 @@ const ENGLISH: Words = Words {
 
 const KOREAN: Words = Words {
     not_in_library: "서가에서 이 질문의 답을 찾지 못했습니다.",
+    empty_library: "서가가 비어 있습니다. `saseo library add PATH|URL`로 문서를 추가하세요",
     nearest: "가장 가까운 문서:",
     sources: "출처",
     quoted: "자료의 문장을 그대로 옮겼습니다.",

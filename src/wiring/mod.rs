@@ -1,12 +1,14 @@
 //! Builds the adapters and hands them over as ports: the only place that knows both sides.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
+use tempfile::TempDir;
 use tokio::task::spawn_blocking;
 
 use crate::adapters::clock::SystemClock;
@@ -68,7 +70,39 @@ pub struct Shelves {
     pub notes: Vec<String>,
 }
 
-/// Opens the data folder for reading.
+/// Settings for a command that only reads. Where there is no library it reads an empty one, in
+/// a folder that goes with this: to look for something must not leave a library behind.
+pub struct Reading {
+    pub settings: Settings,
+    _passing: Option<TempDir>,
+}
+
+impl Reading {
+    pub fn of(mut settings: Settings) -> anyhow::Result<Self> {
+        let passing = if is_absent(&settings.folders.data) {
+            Some(tempfile::tempdir().context("no folder could be made to read in")?)
+        } else {
+            None
+        };
+        if let Some(passing) = &passing {
+            passing.path().clone_into(&mut settings.folders.data);
+        }
+        Ok(Self {
+            settings,
+            _passing: passing,
+        })
+    }
+}
+
+/// Whether there is nothing at the data folder's place, or nothing in it.
+pub fn is_absent(folder: &Path) -> bool {
+    match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
+/// Opens the data folder without any model.
 pub async fn shelves(settings: &Settings) -> anyhow::Result<Shelves> {
     open(state(settings).await?, None, clock()).await
 }

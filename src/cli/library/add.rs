@@ -51,11 +51,11 @@ struct Left {
 }
 
 impl Add {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         // The models are wanted in any case: what is wrong with them is said before the work.
-        let stocked = wiring::stocked(&settings).await?;
+        let stocked = wiring::stocked(settings).await?;
         let gauges = Gauges::new();
-        let gathered = self.gather(&settings, &stocked.shelving, &gauges).await;
+        let gathered = self.gather(settings, &stocked.shelving, &gauges).await;
         gauges.clear();
         let (shelved, mut left) = gathered?;
         left.failed.extend(shelved.refused.iter().map(turned_away));

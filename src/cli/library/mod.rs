@@ -13,14 +13,15 @@ use serde_json::json;
 
 pub(super) use add::shelve;
 
-use super::{Form, FormArgs, ScopeArgs, collection, console, known, revision};
+use super::{Form, FormArgs, ScopeArgs, collection, console, known, revision, vacancy};
 use crate::domain::document::{Card, CollectionName, Digest, Shelfmark};
 use crate::domain::figures::count;
+use crate::domain::language::Language;
 use crate::domain::passage::Scope;
 use crate::domain::revision::{Change, Entry, Revision};
 use crate::ports::{Library as _, Order};
 use crate::settings::Settings;
-use crate::wiring::{self, Shelves};
+use crate::wiring::{self, Reading, Shelves};
 
 /// Who the register names for what is done here.
 const BY: &str = "terminal";
@@ -78,29 +79,42 @@ pub(super) enum Task {
 
 impl Task {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
+        if self.fills() {
+            return self.carry_out(&settings).await;
+        }
+        let reading = Reading::of(settings)?;
+        self.carry_out(&reading.settings).await
+    }
+
+    /// Whether it puts something into the library; the others make none.
+    fn fills(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Import { .. })
+    }
+
+    async fn carry_out(self, settings: &Settings) -> anyhow::Result<ExitCode> {
         match self {
             Self::Add(add) => add.run(settings).await,
             Self::Remove(remove) => remove.run(settings).await,
             Self::List { scope, form } => {
-                let shelves = open(&settings).await?;
+                let shelves = open(settings).await?;
                 scope.check(&*shelves.library).await?;
                 list(&shelves, &scope.scope(), form.form()).await
             },
             Self::Show { document, scope } => {
-                let shelves = open(&settings).await?;
+                let shelves = open(settings).await?;
                 scope.check(&*shelves.library).await?;
                 show(&shelves, &document, &scope.scope()).await
             },
             Self::Search(search) => search.run(settings).await,
-            Self::Log { limit, form } => log(&open(&settings).await?, limit, form.form()).await,
-            Self::Status { form } => care::status(&open(&settings).await?, form.form()).await,
-            Self::Verify => care::verify(&open(&settings).await?).await,
-            Self::Rebuild => care::rebuild(&settings).await,
+            Self::Log { limit, form } => log(&open(settings).await?, limit, form.form()).await,
+            Self::Status { form } => care::status(&open(settings).await?, form.form()).await,
+            Self::Verify => care::verify(&open(settings).await?).await,
+            Self::Rebuild => care::rebuild(settings).await,
             Self::Compact { keep_since } => {
-                care::compact(&open(&settings).await?, keep_since).await
+                care::compact(&open(settings).await?, keep_since).await
             },
-            Self::Export { file } => care::export(&open(&settings).await?, &file).await,
-            Self::Import { file } => care::import(&settings, &file).await,
+            Self::Export { file } => care::export(&open(settings).await?, &file).await,
+            Self::Import { file } => care::import(settings, &file).await,
         }
     }
 }
@@ -127,8 +141,8 @@ pub(super) struct Remove {
 }
 
 impl Remove {
-    async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let shelves = wiring::stocked(&settings).await?.shelves;
+    async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let shelves = wiring::stocked(settings).await?.shelves;
         let collections: Vec<_> = self.collection.iter().cloned().collect();
         known(&collections, None, &*shelves.library).await?;
         let scope = Scope {
@@ -190,6 +204,9 @@ async fn list(shelves: &Shelves, scope: &Scope, form: Form) -> anyhow::Result<Ex
         "{} at {revision}",
         count(cards.len(), "document")
     )));
+    if let Some(empty) = vacancy(&*shelves.library, scope, Language::English).await? {
+        console::tell(empty);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

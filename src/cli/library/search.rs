@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::super::{Form, FormArgs, ScopeArgs};
+use super::super::{Form, FormArgs, ScopeArgs, vacancy};
 use super::console;
 use crate::domain::embedding::Purpose;
 use crate::domain::evidence;
+use crate::domain::language::Language;
 use crate::domain::passage::{Found, Passage, Scope};
 use crate::domain::render;
 use crate::ports::{Library as _, Query};
@@ -34,28 +35,32 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
-        let library = wiring::stocked(&settings).await?;
+    pub(super) async fn run(self, settings: &Settings) -> anyhow::Result<ExitCode> {
+        let library = wiring::stocked(settings).await?;
         self.scope.check(&*library.shelves.library).await?;
         let scope = self.scope.scope();
         if self.stdin {
             for line in std::io::stdin().lock().lines() {
                 let line = line?;
-                console::json(&object(
-                    &line,
-                    &find(&library, &line, self.limit, &scope).await?,
-                ));
+                let found = find(&library, &line, self.limit, &scope).await?;
+                let empty = emptiness(&library, &found, &scope).await?;
+                console::json(&object(&line, &found, empty));
             }
             return Ok(ExitCode::SUCCESS);
         }
         let text = self.text.join(" ");
         let found = find(&library, &text, self.limit, &scope).await?;
+        let empty = emptiness(&library, &found, &scope).await?;
         if self.form.form() == Form::Json {
-            console::json(&object(&text, &found));
-        } else if found.passages.is_empty() {
+            console::json(&object(&text, &found, empty));
+            return Ok(ExitCode::SUCCESS);
+        }
+        if found.passages.is_empty() {
             console::say(&format!("nothing found at {}", found.revision));
-        } else {
-            found.passages.iter().for_each(show);
+        }
+        found.passages.iter().for_each(show);
+        if let Some(empty) = empty {
+            console::tell(empty);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -81,8 +86,22 @@ async fn find(
     Ok(library.shelves.library.search(&query, scope).await?)
 }
 
-fn object(text: &str, found: &Found) -> Value {
+/// What to say where nothing can be found because nothing is there.
+async fn emptiness(
+    library: &Stocked,
+    found: &Found,
+    scope: &Scope,
+) -> anyhow::Result<Option<&'static str>> {
+    if found.passages.is_empty() {
+        vacancy(&*library.shelves.library, scope, Language::English).await
+    } else {
+        Ok(None)
+    }
+}
+
+fn object(text: &str, found: &Found, warning: Option<&str>) -> Value {
     json!({
+        "warnings": warning.as_slice(),
         "revision": found.revision,
         "confidence": evidence::confidence(text, found),
         "passages": found.passages.iter().map(passage).collect::<Vec<_>>(),
