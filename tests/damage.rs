@@ -21,8 +21,9 @@ async fn with_a_text() -> (Program, String, PathBuf) {
     let listed = program.run(&["library", "list", "--json"]).await.object();
     let digest = listed["documents"][0]["text"].as_str().unwrap().to_owned();
     Digest::parse(&digest).unwrap();
-    let file = program.path(&format!("data/documents/{}/{digest}.zst", &digest[..2]));
-    assert!(file.exists(), "{file:?}");
+    let shelf = digest.chars().take(2).collect::<String>();
+    let file = program.path(&format!("data/documents/{shelf}/{digest}.zst"));
+    assert!(file.exists(), "{}", file.display());
     (program, wiki, file)
 }
 
@@ -201,12 +202,14 @@ async fn the_doctor_finds_the_disk_of_a_folder_that_is_named_from_here_and_not_m
     );
 }
 
+const IN_THE_KITCHEN: [&str; 2] = ["--collection", "kitchen"];
+const NO_KITCHEN: &str = "there is no collection kitchen; there are: library, travel";
+
 #[tokio::test]
 async fn reading_from_a_collection_that_does_not_exist_is_wrong_use_everywhere() {
     let (program, wiki, _) = with_a_text().await;
     let more = ["library", "add", &wiki, "--collection", "travel"];
     assert_eq!(program.run(&more).await.code, Some(0));
-    let told = "there is no collection kitchen; there are: library, travel";
     for args in [
         &["ask", "How many days of leave?"][..],
         &["chat"],
@@ -217,26 +220,19 @@ async fn reading_from_a_collection_that_does_not_exist_is_wrong_use_everywhere()
         &["library", "show", "wiki/leave.md"],
         &["library", "remove", "wiki/leave.md"],
     ] {
-        let ran = program
-            .run(&[args, &["--collection", "kitchen"]].concat())
-            .await;
+        let ran = program.run(&[args, &IN_THE_KITCHEN].concat()).await;
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
-        assert_eq!(ran.stderr, format!("error: {told}\n"), "{args:?} {ran:?}");
+        assert_eq!(ran.stderr, format!("error: {NO_KITCHEN}\n"), "{args:?}");
         assert_eq!(ran.stdout, "", "{args:?} {ran:?}");
     }
     for args in [
         &["ask", "Why?", "--json"][..],
         &["ask", "--stdin", "--json"],
     ] {
-        let ran = program
-            .run(&[args, &["--collection", "kitchen"]].concat())
-            .await;
+        let ran = program.run(&[args, &IN_THE_KITCHEN].concat()).await;
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
-        let object = ran.object();
-        assert_eq!(
-            (&object["status"], &object["error"]),
-            (&json!("failed"), &json!(told))
-        );
+        assert_eq!(ran.object()["status"], "failed");
+        assert_eq!(ran.object()["error"], NO_KITCHEN);
     }
     let early = ["library", "list", "--collection", "travel", "--as-of", "1"];
     let early = program.run(&early).await;
@@ -253,10 +249,12 @@ async fn reading_from_a_collection_that_does_not_exist_is_wrong_use_everywhere()
     assert_eq!(known.code, Some(0), "{known:?}");
 }
 
+/// How a library is filled.
+const HOW: &str = "`saseo library add PATH|URL`";
+
 #[tokio::test]
-async fn reading_makes_no_library_and_says_that_there_is_none_to_read() {
+async fn reading_makes_no_library() {
     let program = Program::new([]).await;
-    let how = "`saseo library add PATH|URL`";
     for args in [
         &["library", "list"][..],
         &["library", "log"],
@@ -271,14 +269,21 @@ async fn reading_makes_no_library_and_says_that_there_is_none_to_read() {
     ] {
         let ran = program.run(args).await;
         assert!(!program.path("data").exists(), "{args:?} {ran:?}");
-        if matches!(args, [_, "list" | "search", ..]) {
-            assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
-            assert!(
-                ran.stderr.contains("the library is empty"),
-                "{args:?} {ran:?}"
-            );
-            assert!(ran.stderr.contains(how), "{args:?} {ran:?}");
-        }
+    }
+    std::fs::create_dir(program.path("data")).unwrap();
+    program.run(&["library", "list"]).await;
+    let made = std::fs::read_dir(program.path("data")).unwrap().count();
+    assert_eq!(made, 0);
+}
+
+#[tokio::test]
+async fn who_looks_into_an_empty_library_is_told_how_to_fill_it() {
+    let program = Program::new([]).await;
+    for args in [&["library", "list"][..], &["library", "search", "leave"]] {
+        let ran = program.run(args).await;
+        assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
+        let told = format!("the library is empty; {HOW} fills it");
+        assert!(ran.stderr.contains(&told), "{args:?} {ran:?}");
     }
     let searched = program
         .run(&["library", "search", "leave", "--json"])
@@ -288,20 +293,14 @@ async fn reading_makes_no_library_and_says_that_there_is_none_to_read() {
         (&searched["passages"], &searched["revision"]),
         (&json!([]), &json!(0))
     );
-    assert!(
-        searched["warnings"][0].as_str().unwrap().contains(how),
-        "{searched}"
-    );
-    let listed = ["library", "list", "--collection", "kitchen"];
-    let listed = program.run(&listed).await;
+    let warning = searched["warnings"][0].as_str().unwrap();
+    assert!(warning.contains(HOW), "{searched}");
+    let listed = program
+        .run(&[&["library", "list"], &IN_THE_KITCHEN[..]].concat())
+        .await;
     assert_eq!(listed.code, Some(2), "{listed:?}");
-    assert!(
-        listed
-            .stderr
-            .contains("no collection kitchen; the library is empty"),
-        "{listed:?}"
-    );
-    assert!(!program.path("data").exists());
+    let told = "no collection kitchen; the library is empty";
+    assert!(listed.stderr.contains(told), "{listed:?}");
 }
 
 #[tokio::test]
@@ -325,7 +324,7 @@ async fn who_asks_an_empty_library_is_told_how_to_fill_it() {
             "{asked}"
         );
     }
-    let (program, wiki, _) = with_a_text().await;
+    let (program, _, _) = with_a_text().await;
     let asked = program
         .run(&["ask", "How many days of leave?", "--json"])
         .await;
@@ -334,5 +333,65 @@ async fn who_asks_an_empty_library_is_told_how_to_fill_it() {
     program.run(&uris).await;
     let asked = program.run(&["ask", "How many days of leave?"]).await;
     assert!(asked.stderr.contains("the library is empty"), "{asked:?}");
-    drop(wiki);
+}
+
+/// sled takes its first 512 KiB at once; a hundred receipts of this do not fit there.
+fn long_question() -> String {
+    format!(
+        "How many days of leave does an employee have {}?",
+        "every single year ".repeat(105)
+    )
+}
+
+#[tokio::test]
+async fn an_answer_is_given_though_its_receipt_cannot_be_kept() {
+    let (program, _, _) = with_a_text().await;
+    let questions = format!("{}\n", long_question()).repeat(100);
+    let asked = program.run_on_a_small_disk(512, &["ask", "--stdin", "--json"], &questions);
+    let asked = asked.await;
+    assert_eq!(asked.code, Some(0), "{}", asked.stderr);
+    let answers = asked.objects();
+    assert_eq!(answers.len(), 100);
+    for answer in &answers {
+        let (receipt, warnings) = (&answer["receipt"], answer["warnings"].as_array().unwrap());
+        assert_eq!(answer["status"], "answered", "{answer}");
+        assert!(
+            answer["text"].as_str().unwrap().contains("15 days"),
+            "{answer}"
+        );
+        assert_eq!(receipt.is_null(), !warnings.is_empty(), "{answer}");
+    }
+    let lost = answers.last().unwrap();
+    let warning = lost["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("the receipt of this answer could not be kept: "),
+        "{warning}"
+    );
+    assert!(
+        warning.contains("the disk failed under the receipts"),
+        "{warning}"
+    );
+    assert!(!warning.contains("the index"), "{warning}");
+
+    let later = program
+        .run(&["ask", &long_question(), "--json"])
+        .await
+        .object();
+    assert!(later["receipt"].is_string(), "{later}");
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_though_receipts_cannot_be_kept() {
+    let (program, _, _) = with_a_text().await;
+    let questions = format!("{}\n", long_question()).repeat(100);
+    let chat = program
+        .run_on_a_small_disk(512, &["chat"], &questions)
+        .await;
+    assert_eq!(chat.code, Some(0), "{}", chat.stderr);
+    let answers = "has 15 days of leave a year. [1]";
+    assert_eq!(chat.stdout.matches(answers).count(), 100);
+    let receipts = chat.stdout.matches(" · receipt ").count();
+    let warned = chat.stderr.matches("could not be kept").count();
+    assert!(warned > 0, "{}", chat.stderr);
+    assert_eq!(receipts + warned, 100);
 }

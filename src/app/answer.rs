@@ -40,8 +40,13 @@ pub enum Unanswered {
     Unwritten(#[from] Unwritten),
     #[error("the work order could not be filled")]
     Misprint(#[from] Misprint),
+    /// The question is answered, and whoever can do without the receipt may say so.
     #[error("the receipt could not be kept")]
-    Unrecorded(#[from] Unrecorded),
+    Unkept {
+        receipt: Box<Receipt>,
+        #[source]
+        why: Unrecorded,
+    },
 }
 
 /// Searches, weighs, lets the model write, checks what it wrote, and keeps the receipt.
@@ -51,9 +56,18 @@ pub async fn answer(
     audience: &dyn Audience,
 ) -> Result<Receipt, Unanswered> {
     let receipt = compose(desk, asked, audience).await?;
-    let bytes = serde_json::to_vec(&receipt).map_err(|e| Unrecorded(e.into()))?;
-    desk.ledger.record(&receipt.id, &bytes).await?;
-    Ok(receipt)
+    match keep(desk, &receipt).await {
+        Ok(()) => Ok(receipt),
+        Err(why) => Err(Unanswered::Unkept {
+            receipt: Box::new(receipt),
+            why,
+        }),
+    }
+}
+
+async fn keep(desk: &Desk, receipt: &Receipt) -> Result<(), Unrecorded> {
+    let bytes = serde_json::to_vec(receipt).map_err(|e| Unrecorded(e.into()))?;
+    desk.ledger.record(&receipt.id, &bytes).await
 }
 
 /// As [`answer`], but nothing is kept: for asking again.

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{FAILURE, Form, FormArgs, ScopeArgs, because, code, console, vacancy};
-use crate::app::answer::{Asked, answer};
+use crate::app::answer::{Asked, Unanswered, answer};
 use crate::app::desk::Desk;
 use crate::app::replay::Silent;
 use crate::domain::answer::Outcome;
@@ -105,16 +105,39 @@ impl Ask {
 /// How a question ended, with what a person should know beside it.
 struct Reply {
     receipt: Receipt,
+    keeping: Keeping,
     warnings: Vec<String>,
 }
 
+/// What became of a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeping {
+    Kept,
+    /// It could not be stored, and nobody can ask for it.
+    Lost,
+}
+
 async fn settled(desk: &Desk, asked: &Asked, audience: &dyn Audience) -> anyhow::Result<Reply> {
-    let receipt = answer(desk, asked, audience).await?;
-    let language = render::language(&receipt.outcome);
-    let empty = vacancy(&*desk.library, &asked.scope, language).await?;
+    let mut warnings = Vec::new();
+    let (receipt, keeping) = match answer(desk, asked, audience).await {
+        Ok(receipt) => (receipt, Keeping::Kept),
+        Err(Unanswered::Unkept { receipt, why }) => {
+            let words = render::words(render::language(&receipt.outcome));
+            let why = because(&why.into());
+            warnings.push(format!("{}: {why}", words.receipt_lost));
+            (*receipt, Keeping::Lost)
+        },
+        Err(error) => return Err(error.into()),
+    };
+    if receipt.passages.is_empty() {
+        let language = render::language(&receipt.outcome);
+        let empty = vacancy(&*desk.library, &asked.scope, language).await?;
+        warnings.extend(empty.map(str::to_owned));
+    }
     Ok(Reply {
         receipt,
-        warnings: empty.map(str::to_owned).into_iter().collect(),
+        keeping,
+        warnings,
     })
 }
 
@@ -198,7 +221,12 @@ fn failure(why: &str) -> Value {
 
 /// The object that scripts read; its fields may grow and never change.
 fn object(reply: &Reply) -> Value {
-    let Reply { receipt, warnings } = reply;
+    let Reply {
+        receipt,
+        keeping,
+        warnings,
+    } = reply;
+    let kept = *keeping == Keeping::Kept;
     let ready = receipt.ready.as_ref();
     let mut citations = Vec::new();
     let (mut manner, mut nearest) = (None, None);
@@ -221,7 +249,7 @@ fn object(reply: &Reply) -> Value {
         "revision": receipt.revision,
         "model": ready.map(|ready| ready.model.digest),
         "prompt": ready.map(|ready| ready.prompt.digest),
-        "receipt": receipt.id,
+        "receipt": kept.then_some(&receipt.id),
         "warnings": warnings,
         "millis": millis(receipt),
     })
@@ -261,8 +289,16 @@ pub(super) async fn reply(desk: &Desk, asked: &Asked) -> anyhow::Result<Receipt>
     let preview = console::Preview::new(words);
     let reply = settled(desk, asked, &preview).await;
     preview.clear();
-    let Reply { receipt, warnings } = reply?;
-    print(&receipt);
+    let Reply {
+        receipt,
+        keeping,
+        warnings,
+    } = reply?;
+    print_outcome(&receipt.outcome);
+    console::say(&console::dim(&match keeping {
+        Keeping::Kept => render::footer(&receipt),
+        Keeping::Lost => render::makers(&receipt),
+    }));
     for warning in &warnings {
         console::tell(warning);
     }
@@ -271,7 +307,11 @@ pub(super) async fn reply(desk: &Desk, asked: &Asked) -> anyhow::Result<Receipt>
 
 /// The final form.
 pub(super) fn print(receipt: &Receipt) {
-    let outcome = &receipt.outcome;
+    print_outcome(&receipt.outcome);
+    console::say(&console::dim(&render::footer(receipt)));
+}
+
+fn print_outcome(outcome: &Outcome) {
     let words = render::words(render::language(outcome));
     match outcome {
         Outcome::Answered(answer) => {
@@ -297,7 +337,6 @@ pub(super) fn print(receipt: &Receipt) {
             }
         },
     }
-    console::say(&console::dim(&render::footer(receipt)));
 }
 
 #[derive(Debug, Args)]

@@ -16,6 +16,7 @@ pub struct Words {
     pub library: &'static str,
     pub seconds: &'static str,
     pub receipt: &'static str,
+    pub receipt_lost: &'static str,
     pub found: &'static str,
 }
 
@@ -29,6 +30,7 @@ const ENGLISH: Words = Words {
     library: "library",
     seconds: "s",
     receipt: "receipt",
+    receipt_lost: "the receipt of this answer could not be kept",
     found: "Found in the library:",
 };
 
@@ -42,6 +44,7 @@ const KOREAN: Words = Words {
     library: "서가",
     seconds: "초",
     receipt: "영수증",
+    receipt_lost: "이 답변의 영수증을 남기지 못했습니다",
     found: "서가에서 찾은 자료:",
 };
 
@@ -118,8 +121,14 @@ pub fn note(outcome: &Outcome) -> Option<&'static str> {
 }
 
 /// One line on what made the answer: `library r42 · SmolLM2-135M · 2.1 s · receipt 3f…`.
-#[expect(clippy::cast_precision_loss, reason = "seconds for a person to read")]
 pub fn footer(receipt: &Receipt) -> String {
+    let words = words(language(&receipt.outcome));
+    format!("{} · {} {}", makers(receipt), words.receipt, receipt.id)
+}
+
+/// The same without the receipt, for when it is not kept.
+#[expect(clippy::cast_precision_loss, reason = "seconds for a person to read")]
+pub fn makers(receipt: &Receipt) -> String {
     let language = language(&receipt.outcome);
     let words = words(language);
     let seconds = receipt.millis.total as f64 / 1000.0;
@@ -131,6 +140,5 @@ pub fn footer(receipt: &Receipt) -> String {
     let mut parts = vec![format!("{} {}", words.library, receipt.revision)];
     parts.extend(receipt.draft.iter().map(|draft| draft.model.name.clone()));
     parts.push(format!("{seconds:.1}{space}{}", words.seconds));
-    parts.push(format!("{} {}", words.receipt, receipt.id));
     parts.join(" · ")
 }

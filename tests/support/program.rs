@@ -68,8 +68,8 @@ impl Program {
         self.command_on(&self.path("data"), args)
     }
 
-    /// With `data` as the data folder, seen from the installation's own.
-    pub(crate) fn command_on(&self, data: &Path, args: &[&str]) -> Command {
+    /// With another data folder, seen from the installation's own.
+    pub(crate) fn command_on(&self, folder: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_saseo"));
         command
             .env_clear()
@@ -78,7 +78,7 @@ impl Program {
             .arg("--settings")
             .arg(self.path("saseo.toml"))
             .arg("--data")
-            .arg(data)
+            .arg(folder)
             .args(args)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -86,6 +86,29 @@ impl Program {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// Runs with `input` on standard input, where no file may grow beyond `kib`: what a full disk
+    /// looks like to a process.
+    pub(crate) async fn run_on_a_small_disk(
+        &self,
+        kib: u64,
+        args: &[&str],
+        input: &str,
+    ) -> Ran {
+        let file = self.write("stdin", input);
+        let plain = self.command(args);
+        let mut shell = Command::new("bash");
+        shell
+            .env_clear()
+            .envs(plain.as_std().get_envs().filter_map(|(k, v)| Some((k, v?))))
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""))
+            .arg("bash")
+            .arg(plain.as_std().get_program())
+            .args(plain.as_std().get_args())
+            .stdin(std::fs::File::open(file).unwrap());
+        Ran::from(shell.output().await.unwrap())
     }
 
     pub(crate) async fn run(&self, args: &[&str]) -> Ran {

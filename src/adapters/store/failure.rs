@@ -51,6 +51,12 @@ pub enum Trouble {
         "the disk failed under the index; see that it has room, then start saseo again: nothing that was added is lost"
     )]
     IndexDisk(#[source] io::Error),
+    #[error("the disk failed under the receipts: {}; then start saseo again", advice(.0))]
+    ReceiptsDisk(io::Error),
+    #[error(
+        "the receipts cannot be read or written; start saseo again, and what cannot be read is set aside"
+    )]
+    Receipts(#[source] sled::Error),
     #[error("a row of the index cannot be read; run `saseo library rebuild`")]
     Row(#[source] postcard::Error),
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]
@@ -101,7 +107,7 @@ pub enum Trouble {
 }
 
 /// What a failure of a file means to a person, and what to do about it.
-const ADVICE: [(ErrorKind, &str); 9] = [
+const ADVICE: [(ErrorKind, &str); 10] = [
     (
         ErrorKind::PermissionDenied,
         "the user that runs saseo has no right to do so; give it the right, or name another place",
@@ -113,6 +119,10 @@ const ADVICE: [(ErrorKind, &str); 9] = [
     (
         ErrorKind::StorageFull,
         "the disk is full; make room and try again",
+    ),
+    (
+        ErrorKind::FileTooLarge,
+        "a file may not grow any further; raise the limit on files and try again",
     ),
     (
         ErrorKind::QuotaExceeded,
@@ -150,6 +160,17 @@ impl Trouble {
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::File { doing, path, error }
+    }
+
+    /// The same of the folder with the receipts: sled does not say which one it was.
+    pub(super) fn of_receipts(self) -> Self {
+        if let Self::IndexDisk(error) = self {
+            Self::ReceiptsDisk(error)
+        } else if let Self::Index(error) = self {
+            Self::Receipts(error)
+        } else {
+            self
+        }
     }
 
     /// Whether the disk is full.

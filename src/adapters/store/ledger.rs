@@ -201,6 +201,7 @@ impl Ledger for Receipts {
     }
 }
 
+/// What failed under sled failed here under the receipts, not under the index.
 fn unrecorded(trouble: Trouble) -> Unrecorded {
-    Unrecorded(Cause::from(trouble))
+    Unrecorded(Cause::from(trouble.of_receipts()))
 }
