@@ -193,7 +193,8 @@ pub trait Messenger: Send + Sync {
     /// `page` in as many posts as the platform's limits ask for.
     fn parts(&self, page: Page) -> Vec<Page>;
     /// Makes post number `part` of the reply to `event`, and gives back its id. The same event
-    /// and part make one post, however often this is called, also after a crash.
+    /// and part make one post, however often this is called, also after a crash; it shows the
+    /// `page` of the last call.
     async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent>;
     /// Puts `page` in the place of a post.
     async fn edit(

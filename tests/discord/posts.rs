@@ -10,7 +10,9 @@ use saseo::adapters::discord::wire::{Address, Deferred};
 use saseo::adapters::discord::{Discord as Line, DiscordSettings, Pulse};
 use saseo::domain::event::{Event, EventKey, Person, Place, PlaceKind, Platform, Press, Wish};
 use saseo::domain::language::Language;
+use saseo::domain::notice::Notice;
 use saseo::domain::page::{Block, Button, Page, Weight};
+use saseo::domain::reply;
 use saseo::ports::Messenger;
 use serenity::model::id::{
     ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId,
@@ -242,6 +244,64 @@ async fn parts_are_not_made_twice_wherever_they_stand() {
         "parts: {} answers of four, {posts} requests to post",
         rounds * 3
     ));
+}
+
+#[tokio::test]
+async fn a_post_that_was_made_before_shows_what_is_said_last() {
+    for (nonces, opens) in [
+        (Nonces::Kept, Opens::Nothing),
+        (Nonces::Kept, Opens::Threads),
+        (Nonces::Ignored, Opens::Nothing),
+        (Nonces::Ignored, Opens::Threads),
+    ] {
+        let discord = Discord::start().await;
+        if nonces == Nonces::Ignored {
+            discord.set(|settings| settings.nonces = None);
+        }
+        let guild = discord.guild("team");
+        let (general, mina) = (guild.channel("general"), guild.member("Mina", &[]));
+        let said = mina.says(&general, QUESTION);
+        let event = heard(&discord, said, PlaceKind::Channel);
+        let room = match opens {
+            Opens::Nothing => general.id,
+            Opens::Threads => said.id,
+        };
+        let placeholder = reply::waiting(&Notice::Opening, event.language, &event.key.short());
+        let answer = Page::notice("Fifteen.");
+        let town = Town::with(Script::saying(ANSWER));
+        for page in [&placeholder, &answer] {
+            // Each run was killed before it kept what it had posted.
+            let desk = desk(&discord, &town, opens);
+            desk.post(&event, 0, page).await.unwrap();
+        }
+        let texts = texts(&discord, room);
+        let expected = [("Fifteen.".to_owned(), 1)];
+        assert_eq!(texts, expected.into(), "{nonces:?} {opens:?}");
+        let world = discord.world();
+        let mut messages = world.channels[&room].messages.values();
+        let post = messages.find(|message| message.author == world.bot);
+        let buttons = &post.unwrap().components;
+        assert!(buttons.is_empty(), "{buttons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_is_found_again_however_much_was_said_before_it() {
+    let discord = Discord::start().await;
+    discord.set(|settings| settings.nonces = None);
+    let guild = discord.guild("team");
+    let (general, mina) = (guild.channel("general"), guild.member("Mina", &[]));
+    let said = mina.says(&general, QUESTION);
+    let event = heard(&discord, said, PlaceKind::Channel);
+    for number in 0..250 {
+        mina.says(&general, &format!("It rains, for the {number}th time."));
+    }
+    let town = Town::with(Script::saying(ANSWER));
+    for _ in 0..2 {
+        let desk = desk(&discord, &town, Opens::Nothing);
+        desk.post(&event, 0, &Page::notice("One.")).await.unwrap();
+    }
+    assert_eq!(texts(&discord, general.id), [("One.".to_owned(), 1)].into());
 }
 
 #[tokio::test]

@@ -139,12 +139,13 @@ impl Desk {
         let mut look = look_first;
         for _ in 0..ROUNDS {
             if look == Look::First
-                && let Some(made) = self.find(post).await?
+                && let Some(found) = self.find(post).await?
             {
-                return Ok(made.to_string());
+                return self.brought_up_to_date(post, &found).await;
             }
             match self.send(post).await {
-                Ok(made) => return Ok(made.id.to_string()),
+                // Discord gives back what an earlier call made, with the same nonce.
+                Ok(made) => return self.brought_up_to_date(post, &made).await,
                 Err(Fault::Unclear { why, source: _ }) => {
                     tracing::warn!(why, "a post may have been made; looking for it");
                     look = Look::First;
@@ -155,7 +156,26 @@ impl Desk {
         Err(Fault::Busy { pause: None })
     }
 
-    async fn send(&self, post: &Post<'_>) -> Result<Made, Fault> {
+    /// The id of a post, once it shows the page of this call: it may have been made by an
+    /// earlier one, for a page of then.
+    async fn brought_up_to_date(
+        &self,
+        post: &Post<'_>,
+        stands: &Seen,
+    ) -> Result<String, Fault> {
+        let body = wire::edit(post.page);
+        if !stands.is_like(&body) {
+            let route = Route::ChannelMessage {
+                channel_id: post.channel,
+                message_id: stands.id,
+            };
+            let call = Call::patch(route).body(bytes(&body));
+            self.rest.tell(call.urgency(Urgency::Must)).await?;
+        }
+        Ok(stands.id.to_string())
+    }
+
+    async fn send(&self, post: &Post<'_>) -> Result<Seen, Fault> {
         let body = post.body();
         let route = Route::ChannelMessages {
             channel_id: post.channel,
@@ -197,25 +217,23 @@ impl Desk {
 
     /// Our post in its channel after the event. Discord does not tell the nonces of what it has
     /// kept: it is known by what it replies to, else by what it says.
-    async fn find(&self, post: &Post<'_>) -> Result<Option<MessageId>, Fault> {
-        let seen = self.said_since(post).await?;
+    async fn find(&self, post: &Post<'_>) -> Result<Option<Seen>, Fault> {
+        let mut seen = self.said_since(post).await?;
         let nonce = wire::nonce(&post.event.key, post.part);
-        let same_nonce = |message: &&Seen| {
+        let same_nonce = |message: &Seen| {
             message.nonce.as_ref().and_then(Value::as_str) == Some(nonce.as_str())
         };
         // Our replies to a message are its parts, in order.
-        let mut replies = seen
-            .iter()
-            .filter(|message| post.below.is_some() && message.replies_to() == post.below);
+        let mut replies = (0..).zip(&seen).filter(|(_, message)| {
+            post.below.is_some() && message.replies_to() == post.below
+        });
         let found = seen
             .iter()
-            .find(same_nonce)
-            .or_else(|| replies.nth(post.part));
-        let alone = || {
-            let mut others = seen.iter().filter(|message| message.replies_to().is_none());
-            others.find(|message| post.is(message))
-        };
-        Ok(found.or_else(alone).map(|message| message.id))
+            .position(same_nonce)
+            .or_else(|| replies.nth(post.part).map(|(at, _)| at));
+        let alone = |message: &Seen| message.replies_to().is_none() && post.is(message);
+        let found = found.or_else(|| seen.iter().position(alone));
+        Ok(found.map(|at| seen.swap_remove(at)))
     }
 
     /// Opens the thread of an answer.
