@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use saseo::adapters::clock::SystemClock;
+use saseo::adapters::store::State;
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
 use saseo::domain::event::{
@@ -109,6 +110,13 @@ impl Hall {
         drop(open);
         let folder = Arc::clone(&town.folder);
         drop(town);
+        // What it had begun to write ends in threads of its own, and holds the folder till then.
+        for _ in 0..1_000 {
+            if State::open(folder.path()).is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         (folder, board)
     }
 }
@@ -244,6 +252,49 @@ async fn before_the_library_is_open_people_are_asked_to_wait() {
     hall.open();
     hall.settled().await;
     assert_eq!(hall.board.reads().len(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_library_that_does_not_open_is_told_so() {
+    let town = Town::with(Script::saying(ANSWER));
+    let rules = ReceptionRules {
+        longest_wait: Duration::from_millis(1_500),
+        ..quick()
+    };
+    let hall = Hall::closed(town, Arc::default(), rules).await;
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.hears(&event("2", "b", Wish::List { collection: None }))
+        .await;
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(reads.len(), 2, "{reads:?}");
+    let late = |read: &String| read.contains("I could not get to this in time");
+    assert!(reads.iter().all(late), "{reads:?}");
+}
+
+#[tokio::test]
+async fn who_had_a_place_in_the_line_keeps_it_across_a_crash() {
+    let hall = Hall::closed(Town::with(Script::saying(ANSWER)), Arc::default(), quick());
+    let hall = hall.await;
+    hall.town.add("Leave", LEAVE).await;
+    for n in 0..5 {
+        hall.hears(&ask(&n.to_string(), &n.to_string(), QUESTION))
+            .await;
+    }
+    hall.board.until(|reads| reads.len() == 5).await;
+    let (folder, board) = hall.crashed().await;
+
+    let town = Town::within(folder, Script::saying(ANSWER));
+    let rules = ReceptionRules {
+        queue: 2,
+        ..quick()
+    };
+    let hall = Hall::closed(town, board, rules).await;
+    hall.open();
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert_eq!(reads.len(), 5, "{reads:?}");
+    assert!(reads.iter().all(|read| answered(read)), "{reads:?}");
 }
 
 #[tokio::test]

@@ -105,6 +105,7 @@ impl Line {
 /// An event on its way to its answer.
 struct Job {
     event: Event,
+    since: Since,
     came: Instant,
     /// The posts of its reply so far, in order. Held while one is being made.
     posts: Arc<tokio::sync::Mutex<Vec<String>>>,
@@ -114,10 +115,19 @@ struct Job {
     stop: watch::Sender<bool>,
 }
 
+/// When an event was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    Now,
+    /// It had its place in the line already, and keeps it.
+    AnEarlierRun,
+}
+
 impl Job {
-    fn new(event: Event, posts: Vec<String>) -> Arc<Self> {
+    fn new(event: Event, since: Since, posts: Vec<String>) -> Arc<Self> {
         Arc::new(Self {
             event,
+            since,
             came: Instant::now(),
             posts: Arc::new(tokio::sync::Mutex::new(posts)),
             refused: AtomicBool::new(false),
@@ -151,7 +161,7 @@ impl Intake for Arc<Reception> {
             kept?
         };
         if accepted == Accepted::New && !*self.closing.borrow() {
-            self.enter(Job::new(event, Vec::new()));
+            self.enter(Job::new(event, Since::Now, Vec::new()));
         }
         Ok(accepted)
     }
@@ -202,7 +212,7 @@ impl Reception {
             closing: watch::Sender::new(false),
         });
         for (event, posts) in left {
-            ours.enter(Job::new(event, posts));
+            ours.enter(Job::new(event, Since::AnEarlierRun, posts));
         }
         Ok(ours)
     }
@@ -278,10 +288,12 @@ impl Reception {
         let (pushed, busy) = {
             let mut line = held(&self.line);
             let busy = line.active.len() >= self.rules.generations;
-            (
-                line.waiting.push(&job.event.person.id, Arc::clone(&job)),
-                busy,
-            )
+            let (person, job) = (&job.event.person.id, Arc::clone(&job));
+            let pushed = match job.since {
+                Since::Now => line.waiting.push(person, job),
+                Since::AnEarlierRun => Ok(line.waiting.push_again(person, job)),
+            };
+            (pushed, busy)
         };
         let ours = Arc::clone(self);
         match pushed {
@@ -509,7 +521,13 @@ impl Reception {
     }
 
     async fn errand(&self, job: &Job) {
-        let Some(counter) = self.counter().await else {
+        let Ok(counter) = timeout(self.rules.longest_wait, self.counter()).await else {
+            let page = job.say(&Notice::TooLate);
+            return self
+                .deliver(job, page, Closing::failed("waited too long"))
+                .await;
+        };
+        let Some(counter) = counter else {
             return;
         };
         match timeout(self.rules.longest_wait, self.run_errand(&counter, job)).await {
@@ -598,8 +616,11 @@ impl Reception {
     }
 
     /// The next question, once the library is open. It counts as active from here on.
-    async fn next(&self) -> Option<Arc<Job>> {
-        self.counter().await?;
+    async fn next(self: &Arc<Self>) -> Option<Arc<Job>> {
+        tokio::select! {
+            counter = self.counter() => drop(counter?),
+            () = self.turn_away() => {},
+        }
         loop {
             let came = self.came.notified();
             if let Some(job) = held(&self.line).next() {
@@ -607,6 +628,28 @@ impl Reception {
             }
             came.await;
         }
+    }
+
+    /// Tells who has waited too long that the library does not open; never ends.
+    async fn turn_away(self: &Arc<Self>) {
+        const LOOK: Duration = Duration::from_secs(1);
+        loop {
+            sleep(LOOK).await;
+            let longest = self.rules.longest_wait;
+            let late = held(&self.line)
+                .waiting
+                .remove(|job| job.came.elapsed() > longest);
+            for job in late {
+                let ours = Arc::clone(self);
+                let closing = Closing::failed("waited too long");
+                let page = job.say(&Notice::TooLate);
+                self.own(ours.told(job, page, closing));
+            }
+        }
+    }
+
+    async fn told(self: Arc<Self>, job: Arc<Job>, page: Page, closing: Closing) {
+        self.deliver(&job, page, closing).await;
     }
 
     /// Answers one question; what it says in the end, and how the event is closed with it.

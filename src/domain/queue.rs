@@ -43,6 +43,11 @@ impl<T> FairQueue<T> {
         if self.length >= self.most {
             return Err(Full(newcomer));
         }
+        Ok(self.push_again(person, newcomer))
+    }
+
+    /// As [`FairQueue::push`], for what had its place before: it is never turned away.
+    pub fn push_again(&mut self, person: &str, newcomer: T) -> usize {
         let own = self.waiting.entry(person.to_owned()).or_default();
         own.push_back(newcomer);
         let round = own.len();
@@ -50,7 +55,7 @@ impl<T> FairQueue<T> {
             self.turns.push_back(person.to_owned());
         }
         self.length += 1;
-        Ok(self.before(person, round))
+        self.before(person, round)
     }
 
     /// Items that are taken before the `round`th of `person`.
@@ -113,6 +118,16 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
         assert_eq!(order, [1, 4, 5, 2, 6, 3]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn who_had_a_place_before_keeps_it() {
+        let mut queue = FairQueue::new(1);
+        for number in 0..3 {
+            assert_eq!(queue.push_again("a", number), number);
+        }
+        assert_eq!(queue.push("b", 3), Err(Full(3)));
+        assert_eq!(queue.len(), 3);
     }
 
     #[test]
