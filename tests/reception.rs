@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::board::{Board, Weather};
 use crate::support::script::Script;
-use crate::support::town::Town;
+use crate::support::town::{PANICS, Town};
 
 const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
     Unused leave days do not carry over to the next year.\n";
@@ -368,6 +368,28 @@ async fn an_engine_that_fails_still_leaves_the_library_to_be_quoted() {
     hall.hears(&ask("1", "a", QUESTION)).await;
     hall.settled().await;
     assert!(answered(&hall.board.reads()[0]), "{:?}", hall.board.reads());
+}
+
+#[tokio::test]
+async fn a_panic_is_told_and_the_next_is_answered() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let add = |text: &str| Wish::Add {
+        what: vec![Material::Text {
+            text: text.to_owned(),
+            link: "here".to_owned(),
+        }],
+        title: None,
+        collection: None,
+    };
+    let read = hall.replies_to(&event("1", "a", add(PANICS))).await;
+    assert!(read.contains("Something failed"), "{read}");
+    let read = hall.replies_to(&event("2", "a", add("Fine."))).await;
+    assert!(read.contains("Shall I add this"), "{read}");
+    hall.town.script.panics_next();
+    let read = hall.replies_to(&ask("3", "a", QUESTION)).await;
+    assert!(read.contains("Something failed"), "{read}");
+    let read = hall.replies_to(&ask("4", "a", QUESTION)).await;
+    assert!(answered(&read), "{read}");
 }
 
 #[tokio::test]

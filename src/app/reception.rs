@@ -6,12 +6,14 @@
 //! final; only then the event is closed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use futures::FutureExt as _;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -530,7 +532,8 @@ impl Reception {
         let Some(counter) = counter else {
             return;
         };
-        match timeout(self.rules.longest_wait, self.run_errand(&counter, job)).await {
+        let errand = caught(self.run_errand(&counter, job));
+        match timeout(self.rules.longest_wait, errand).await {
             Ok(Ok(done)) => {
                 let closing = Closing {
                     wanted: done.wanted,
@@ -662,7 +665,7 @@ impl Reception {
         }
         let answered = tokio::select! {
             () = job.stopped() => return (job.say(&Notice::Stopped), Closing::done()),
-            answered = timeout(self.rules.longest_answer, self.answer(job)) => answered,
+            answered = timeout(self.rules.longest_answer, caught(self.answer(job))) => answered,
         };
         match answered {
             Ok(Ok((page, receipt))) => (
@@ -841,6 +844,13 @@ impl Audience for Screen<'_> {
         self.0
             .send_modify(|board| board.sentences.push(text.to_owned()));
     }
+}
+
+/// What comes of `work`. A panic is a failure like another: it must not take along the task that
+/// answers everybody else.
+async fn caught<T>(work: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+    let done = AssertUnwindSafe(work).catch_unwind().await;
+    done.unwrap_or_else(|_| Err("it panicked".into()))
 }
 
 async fn ended(tasks: &mut JoinSet<()>) {

@@ -1,6 +1,7 @@
 //! A chat model that writes what a test tells it to: real models lie too rarely on demand.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ pub(crate) struct Script {
     /// Before each word.
     pace: Duration,
     asked: Mutex<Vec<Vec<Message>>>,
+    panics: AtomicBool,
 }
 
 impl Script {
@@ -32,6 +34,7 @@ impl Script {
             text: Words::These(text.to_owned()),
             pace: Duration::ZERO,
             asked: Mutex::default(),
+            panics: AtomicBool::default(),
         }
     }
 
@@ -55,7 +58,13 @@ impl Script {
             text: Words::None,
             pace: Duration::ZERO,
             asked: Mutex::default(),
+            panics: AtomicBool::default(),
         }
+    }
+
+    /// Panics when it is asked next.
+    pub(crate) fn panics_next(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     /// The prompts so far, as one text each.
@@ -87,6 +96,8 @@ impl ChatModel for Script {
         pieces: mpsc::UnboundedSender<String>,
     ) -> Result<Written, Unwritten> {
         self.asked.lock().unwrap().push(prompt.to_vec());
+        let panics = self.panics.swap(false, Ordering::SeqCst);
+        assert!(!panics, "as it was asked to");
         let text = &match &self.text {
             Words::These(text) => text.clone(),
             #[cfg(feature = "discord")]

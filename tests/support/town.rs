@@ -173,6 +173,9 @@ fn rules() -> Rules {
     }
 }
 
+/// A document that is too much for whoever reads it.
+pub(crate) const PANICS: &str = "This one panics.";
+
 /// Takes texts as they are: parsing is shown elsewhere.
 struct Texts;
 
@@ -188,6 +191,7 @@ impl Acquirer for Texts {
         uri: &str,
         collection: &CollectionName,
     ) -> Result<Document, Unacquired> {
+        assert_ne!(file.bytes, PANICS.as_bytes(), "as it was asked to");
         let text = String::from_utf8(file.bytes.to_vec())
             .map_err(|_| Unacquired("it is not text".into()))?;
         Ok(Document {
