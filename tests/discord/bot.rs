@@ -8,15 +8,18 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use saseo::adapters::clock::SystemClock;
 use saseo::adapters::discord::{Deaf, Discord as Line, DiscordSettings, Pulse};
-use saseo::adapters::store::Mailbox;
+use saseo::adapters::store::{Mailbox, State};
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
 use saseo::domain::event::{Event, EventKey, Platform};
 use saseo::ports::{Accepted, Closed, Inbox, Unrecorded};
+use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::support::discord::Discord;
+use crate::support::discord::clock::Id;
+use crate::support::discord::people::Person;
 use crate::support::town::Town;
 
 /// The bot; it ends when dropped, as if it were killed.
@@ -76,6 +79,7 @@ impl Bot {
         let disk = Arc::new(Disk {
             inbox: town.inbox.clone(),
             fails: Mutex::default(),
+            refuses: Mutex::default(),
         });
         let inbox: Arc<dyn Inbox> = disk.clone();
         let settings = DiscordSettings {
@@ -127,6 +131,20 @@ impl Bot {
         ended.unwrap().unwrap()
     }
 
+    /// Ends as if it were killed; what it leaves behind.
+    pub(super) async fn is_killed(self) -> Arc<TempDir> {
+        let folder = Arc::clone(&self.town.folder);
+        drop(self);
+        // What it had begun to write ends in threads of its own, and holds the folder till then.
+        for _ in 0..1_000 {
+            if State::open(folder.path()).is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        folder
+    }
+
     /// Ends as SIGTERM ends it.
     pub(super) async fn closes(mut self) {
         self.close.send_replace(true);
@@ -147,6 +165,7 @@ impl Drop for Bot {
 pub(super) struct Disk {
     inbox: Mailbox,
     fails: Mutex<VecDeque<Failure>>,
+    refuses: Mutex<Option<Id>>,
 }
 
 /// How the keeping of an event fails.
@@ -162,12 +181,21 @@ impl Disk {
     pub(super) fn fails(&self, next: &[Failure]) {
         self.fails.lock().unwrap().extend(next);
     }
+
+    /// Nothing of what this person says is kept from now on.
+    pub(super) fn refuses(&self, person: &Person) {
+        *self.refuses.lock().unwrap() = Some(person.id);
+    }
 }
 
 #[async_trait]
 impl Inbox for Disk {
     async fn accept(&self, event: &Event) -> Result<Accepted, Unrecorded> {
-        let fails = self.fails.lock().unwrap().pop_front();
+        let mut fails = self.fails.lock().unwrap().pop_front();
+        let refused = self.refuses.lock().unwrap().map(|id| id.to_string());
+        if refused.as_deref() == Some(event.person.id.as_str()) {
+            fails = Some(Failure::Whole);
+        }
         if fails != Some(Failure::Whole) {
             let accepted = self.inbox.accept(event).await?;
             if fails.is_none() {
@@ -215,5 +243,9 @@ impl Inbox for Disk {
 
     async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded> {
         self.inbox.marks(prefix).await
+    }
+
+    async fn lost(&self) -> Unrecorded {
+        self.inbox.lost().await
     }
 }

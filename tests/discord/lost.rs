@@ -9,10 +9,11 @@ use crate::support::discord::Discord;
 use crate::support::discord::faults::Cut;
 use crate::support::discord::line::Welcome;
 use crate::support::script::Script;
+use crate::support::town::Town;
 
 use super::bot::{Bot, Failure, Manner};
 use super::storms::{
-    ANSWER, Chance, Crowd, answered, bot, once_each, patient, size, tell, town,
+    ANSWER, Chance, Crowd, QUESTION, answered, bot, once_each, patient, size, tell, town,
 };
 
 /// A connection that is watched closely.
@@ -184,20 +185,64 @@ async fn what_the_disk_kept_only_half_is_answered() {
 }
 
 #[tokio::test]
-async fn what_the_disk_refused_is_heard_in_the_next_session() {
+async fn what_the_disk_refused_is_kept_once_it_has_room() {
     let discord = Discord::start().await;
     let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
     let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
     let mut chance = Chance::new("refused");
-    bot.disk.fails(&[Failure::Whole; 5]);
+    bot.disk.fails(&[Failure::Whole; 7]);
     crowd.asks(1, &mut chance);
     tokio::time::sleep(Duration::from_secs(4)).await;
     discord.passes(Duration::from_secs(600));
     crowd.asks(1, &mut chance);
-    answered(&discord, &crowd.channels, &crowd.said[1..]).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    discord.cuts(Cut::Invalid);
     answered(&discord, &crowd.channels, &crowd.said).await;
     bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+    assert_eq!(discord.identifies(), 1, "in the session in which it was said");
+}
+
+#[tokio::test]
+async fn what_the_disk_refused_is_heard_by_the_next_run() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
+    let [mina, jun] = crowd.people.as_slice() else {
+        unreachable!("two people")
+    };
+    let first = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    first.disk.refuses(mina);
+    crowd.said.push(mina.mentions_bot(&crowd.channels[0], QUESTION).id);
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    discord.passes(Duration::from_secs(600));
+    for _ in 0..3 {
+        crowd.said.push(jun.mentions_bot(&crowd.channels[0], QUESTION).id);
+        answered(&discord, &crowd.channels, &crowd.said[1..]).await;
+        // Long enough to put down that what was said before was heard.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    let town = Town::within(first.is_killed().await, Script::saying(ANSWER));
+    let second = bot(&discord, town, watchful()).await;
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    second.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+}
+
+#[tokio::test]
+async fn what_is_said_while_a_fresh_install_starts_again_is_answered() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
+    let mut chance = Chance::new("fresh");
+    crowd.asks(1, &mut chance);
+    crowd.said.clear();
+    let first = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let folder = first.is_killed().await;
+    crowd.asks(3, &mut chance);
+
+    let town = Town::within(folder, Script::saying(ANSWER));
+    let second = bot(&discord, town, watchful()).await;
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    second.settled().await;
+    // And not what was said before it was there.
     once_each(&discord, &crowd.channels, &crowd.said);
 }

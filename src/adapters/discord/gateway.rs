@@ -47,10 +47,8 @@ pub(super) struct Ears {
     /// What it was a tick ago, and two ticks ago. Handlers run side by side: when a session
     /// begins, its first messages may have been seen already.
     ticked: [AtomicU64; 2],
-    /// The oldest message that the disk refused to keep: not heard yet, whatever was seen since.
-    refused: AtomicU64,
-    /// Reads of what was missed that are not done. Until it is none, what was seen does not
-    /// count as heard.
+    /// Reads of what was missed that are not done, and messages that could not be kept yet.
+    /// Until it is none, what was seen does not count as heard.
     catching_up: AtomicUsize,
     /// Sessions that were begun.
     sessions: watch::Sender<usize>,
@@ -113,7 +111,6 @@ impl Ears {
             known: Mutex::default(),
             seen: AtomicU64::new(heard),
             ticked: [AtomicU64::new(heard), AtomicU64::new(heard)],
-            refused: AtomicU64::new(u64::MAX),
             catching_up: AtomicUsize::new(0),
             sessions: watch::Sender::new(0),
             reading: Semaphore::new(READING),
@@ -137,9 +134,7 @@ impl Ears {
         let earlier = last.swap(seen, Ordering::SeqCst);
         before.store(earlier, Ordering::SeqCst);
         if self.catching_up.load(Ordering::SeqCst) == 0 && earlier > 0 && seen != earlier {
-            let refused = self.refused.load(Ordering::SeqCst);
-            let heard = earlier.min(refused - 1);
-            noted(self.inbox.mark(HEARD, &heard.to_string()).await);
+            noted(self.inbox.mark(HEARD, &earlier.to_string()).await);
         }
     }
 
@@ -198,9 +193,7 @@ impl Ears {
                 let name = format!("{PRIVATE}{}", message.channel_id);
                 noted(self.inbox.mark(&name, "").await);
             }
-            if self.keep(event).await.is_none() {
-                self.refused.fetch_min(message.id.get(), Ordering::SeqCst);
-            }
+            self.keep_at_last(event).await;
         }
         self.seen.fetch_max(message.id.get(), Ordering::SeqCst);
     }
@@ -209,18 +202,31 @@ impl Ears {
     async fn keep(&self, event: Event) -> Option<Accepted> {
         const TRIES: usize = 5;
         const PAUSE: Duration = Duration::from_millis(500);
-        let key = event.key.clone();
-        for _ in 0..TRIES {
+        for tries in 1..=TRIES {
             match self.intake.hand_over(event.clone()).await {
                 Ok(accepted) => return Some(accepted),
-                Err(error) => {
+                Err(error) if tries == TRIES => {
                     let error: Cause = error.into();
-                    tracing::error!(event = %key, error = &*error, "an event could not be kept");
-                    tokio::time::sleep(PAUSE).await;
+                    tracing::error!(event = %event.key, error = &*error, "an event could not be kept");
                 },
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
         None
+    }
+
+    /// Hands over what was said, however long that takes: nobody is told that it failed. What
+    /// was seen does not count as heard meanwhile, so that another run would read it again.
+    async fn keep_at_last(&self, event: Event) {
+        const PAUSE: Duration = Duration::from_secs(5);
+        if self.keep(event.clone()).await.is_some() {
+            return;
+        }
+        self.catching_up.fetch_add(1, Ordering::SeqCst);
+        while self.intake.hand_over(event.clone()).await.is_err() {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.catching_up.fetch_sub(1, Ordering::SeqCst);
     }
 
     async fn attend(&self, interaction: &Interaction) {
@@ -319,20 +325,21 @@ impl Ears {
     }
 
     /// Puts down who we are and where the session begins. Of what was said before the very
-    /// first session nobody waits for an answer.
-    fn begin(&self, ready: &Ready) {
-        let [_, before] = &self.ticked;
-        // What the disk refused is read again; it is put down anew if it is refused again.
-        let refused = self.refused.swap(u64::MAX, Ordering::SeqCst);
-        let heard = before.load(Ordering::SeqCst).min(refused - 1);
+    /// first session nobody waits for an answer; of what is said from then on somebody does,
+    /// also if that session is lost before anything was heard in it.
+    async fn begin(&self, ready: &Ready) {
+        let [last, before] = &self.ticked;
+        let mut heard = before.load(Ordering::SeqCst);
+        if heard == 0 {
+            heard = id_at(self.clock.now()) + MARGIN;
+            last.store(heard, Ordering::SeqCst);
+            before.store(heard, Ordering::SeqCst);
+            noted(self.inbox.mark(HEARD, &heard.to_string()).await);
+        }
         let mut known = self.known();
         known.us = Some((ready.user.id, ready.application.id));
-        known.since = if heard > 0 {
-            heard
-        } else {
-            id_at(self.clock.now()) + MARGIN
-        };
-        self.seen.fetch_max(known.since, Ordering::SeqCst);
+        known.since = heard;
+        self.seen.fetch_max(heard, Ordering::SeqCst);
     }
 
     /// Keeps what a guild consists of; the channels that have something newer than `since`.
@@ -528,7 +535,7 @@ impl Ears {
 
     async fn begins(&self, ready: &Ready) {
         self.catching_up.fetch_add(1, Ordering::SeqCst);
-        self.begin(ready);
+        self.begin(ready).await;
         self.sessions.send_modify(|sessions| *sessions += 1);
         let private = self.inbox.marks(PRIVATE).await.unwrap_or_default();
         let channels = private.iter().filter_map(|(name, _)| {

@@ -42,6 +42,21 @@ impl Room {
         Ok(())
     }
 
+    /// As [`Room::gate`], for what takes little room and is turned away last: what people say
+    /// to the bot. What is left is for the answers to what is kept already.
+    pub(super) fn gate_for_little(self) -> Result<(), Trouble> {
+        /// Below this, or below a twentieth of the disk where that is less.
+        const LITTLE: u64 = 16 * MIB;
+        let wanted = LITTLE.min(self.total / 20);
+        if self.free < wanted {
+            return Err(Trouble::DiskFull {
+                free: self.free / MIB,
+                wanted: wanted.div_ceil(MIB),
+            });
+        }
+        Ok(())
+    }
+
     /// The refusal in words.
     pub(super) fn refusal(self) -> Trouble {
         Trouble::DiskFull {
@@ -119,6 +134,19 @@ mod tests {
         check(1_024, 100_000, Ok(()));
         check(9, 100, Err(()));
         check(10, 100, Ok(()));
+    }
+
+    #[test]
+    fn what_takes_little_room_is_refused_last() {
+        for (free, total, refused) in [
+            (15, 100_000, true),
+            (16, 100_000, false),
+            (2, 60, true),
+            (3, 60, false),
+        ] {
+            let (free, total) = (free * MIB, total * MIB);
+            assert_eq!(Room { free, total }.gate_for_little().is_err(), refused);
+        }
     }
 
     #[test]

@@ -57,6 +57,11 @@ pub enum Trouble {
         "the receipts cannot be read or written; start saseo again, and what cannot be read is set aside"
     )]
     Receipts(#[source] sled::Error),
+    /// The disk refused what reached the bot.
+    #[error(
+        "the disk failed, and nothing that reaches the bot can be kept until the next start; see that the disk has room and can be written to, then start saseo again: what was acknowledged is kept, and what was said meanwhile is read then"
+    )]
+    InboxLost,
     #[error("a row of the index cannot be read; run `saseo library rebuild`")]
     Row(#[source] postcard::Error),
     #[error("the index does not hold together ({0}); run `saseo library rebuild`")]

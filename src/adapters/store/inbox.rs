@@ -4,6 +4,7 @@
 //! A closed event keeps what is needed to know it again and to follow a conversation; its words
 //! go, unless a button under its answer may want them.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,8 +12,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sled::{Db, Tree};
+use tokio::sync::watch;
 
 use super::blocking;
+use super::disk::Room;
 use super::failure::Trouble;
 use super::lock::FolderLock;
 use crate::domain::event::{Event, EventKey, Place, PlaceKind};
@@ -36,6 +39,10 @@ struct Shelf {
     said: Tree,
     /// Words of the adapters' own.
     marks: Tree,
+    /// On the disk that is asked for room.
+    folder: PathBuf,
+    /// Whether sled has met a failing disk: it keeps nothing after that.
+    lost: watch::Sender<bool>,
     written: AtomicU64,
     flushed: Mutex<u64>,
     // Last, so that sled is closed before another process may come in.
@@ -57,13 +64,15 @@ struct Row {
 }
 
 impl Mailbox {
-    pub(super) fn open(db: &Db, lock: Arc<FolderLock>) -> Result<Self, Trouble> {
+    pub(super) fn open(db: &Db, folder: &Path, lock: Arc<FolderLock>) -> Result<Self, Trouble> {
         let shelf = Shelf {
             events: db.open_tree("inbox")?,
             shorts: db.open_tree("inbox-shorts")?,
             posts: db.open_tree("inbox-posts")?,
             said: db.open_tree("inbox-said")?,
             marks: db.open_tree("inbox-marks")?,
+            folder: folder.to_owned(),
+            lost: watch::Sender::new(false),
             written: AtomicU64::new(0),
             flushed: Mutex::new(0),
             db: db.clone(),
@@ -80,6 +89,9 @@ impl Mailbox {
     ) -> Result<T, Unrecorded> {
         let ours = Arc::clone(&self.shelf);
         let done = blocking(move || work(&ours)).await;
+        if let Err(Trouble::Index(_) | Trouble::IndexDisk(_)) = done {
+            self.shelf.lost.send_replace(true);
+        }
         done.map_err(|trouble| Unrecorded(trouble.into()))
     }
 }
@@ -99,6 +111,7 @@ impl Shelf {
     }
 
     fn accept(&self, event: Event) -> Result<Accepted, Trouble> {
+        Room::of(&self.folder)?.gate_for_little()?;
         let key = event.key.clone();
         let row = Row {
             place: event.place.clone(),
@@ -315,6 +328,7 @@ impl Inbox for Mailbox {
     async fn mark(&self, name: &str, value: &str) -> Result<(), Unrecorded> {
         let (name, value) = (name.to_owned(), value.to_owned());
         self.with(move |shelf| {
+            Room::of(&shelf.folder)?.gate_for_little()?;
             shelf.marks.insert(name, value.as_bytes())?;
             shelf.flush()
         })
@@ -331,5 +345,12 @@ impl Inbox for Mailbox {
                 .map_err(Trouble::from)
         })
         .await
+    }
+
+    async fn lost(&self) -> Unrecorded {
+        let mut lost = self.shelf.lost.subscribe();
+        // The sender lives as long as we do.
+        drop(lost.wait_for(|lost| *lost).await);
+        Unrecorded(Trouble::InboxLost.into())
     }
 }

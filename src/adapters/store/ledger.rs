@@ -139,7 +139,7 @@ pub(super) fn open(
         vault::settle(folder)?;
         db = opened(folder, notes)?;
     }
-    let inbox = Mailbox::open(&db, Arc::clone(lock))?;
+    let inbox = Mailbox::open(&db, folder, Arc::clone(lock))?;
     let shelf = Shelf {
         receipts: db.open_tree("receipts")?,
         order: db.open_tree("receipt-order")?,
