@@ -19,8 +19,9 @@ pub(super) struct Serve {}
 impl Serve {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let Self {} = self;
+        let stop = asked_to_stop();
         let told = |line: &str| console::tell(line);
-        match serve(&settings, &environment(), asked_to_stop(), &told).await? {
+        match serve(&settings, &environment(), stop, &told).await? {
             Ended::Stopped => Ok(ExitCode::SUCCESS),
             Ended::Refused(why) => {
                 console::tell(&format!("{} {why}", console::red("error:")));
@@ -30,24 +31,31 @@ impl Serve {
     }
 }
 
-/// Until somebody at the terminal, or whoever supervises us, wants us to end.
-async fn asked_to_stop() {
-    let interrupted = signal::ctrl_c();
+/// Until somebody at the terminal, or whoever supervises us, wants us to end. They are listened
+/// to from the call on, not from the first wait.
+fn asked_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
-        let mut terminate = match signal::unix::signal(signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(error) => {
-                tracing::warn!(%error, "only Ctrl-C will end it");
-                drop(interrupted.await);
+    let signals = [
+        signal::unix::SignalKind::interrupt(),
+        signal::unix::SignalKind::terminate(),
+    ]
+    .map(signal::unix::signal);
+    async move {
+        #[cfg(unix)]
+        {
+            let heard = signals.into_iter().filter_map(|signal| match signal {
+                Ok(mut signal) => Some(Box::pin(async move { signal.recv().await })),
+                Err(error) => {
+                    tracing::warn!(%error, "a signal that asks to end will not be heard");
+                    None
+                },
+            });
+            let heard: Vec<_> = heard.collect();
+            if !heard.is_empty() {
+                futures::future::select_all(heard).await;
                 return;
-            },
-        };
-        tokio::select! {
-            _ = interrupted => {},
-            _ = terminate.recv() => {},
+            }
         }
+        drop(signal::ctrl_c().await);
     }
-    #[cfg(not(unix))]
-    drop(interrupted.await);
 }

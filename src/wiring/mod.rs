@@ -10,9 +10,11 @@ use anyhow::Context as _;
 use include_dir::{Dir, include_dir};
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::inference::Deadlines;
+use crate::adapters::inference::openai::Unserved;
 use crate::adapters::models::manifest::{self, Manifest};
 use crate::adapters::models::origin::Origins;
 use crate::adapters::models::verify::{Verified, verify};
@@ -144,7 +146,8 @@ pub struct Stocked {
 pub async fn stocked(settings: &Settings) -> anyhow::Result<Stocked> {
     let verified = verified(settings).await?;
     let state = state(settings).await?;
-    stocked_within(state, settings, &verified).await
+    let embedder = engines::embedder(&verified).await?;
+    stocked_within(state, settings, embedder).await
 }
 
 async fn verified(settings: &Settings) -> anyhow::Result<Verified> {
@@ -156,9 +159,8 @@ async fn verified(settings: &Settings) -> anyhow::Result<Verified> {
 async fn stocked_within(
     state: State,
     settings: &Settings,
-    verified: &Verified,
+    embedder: Arc<dyn Embedder>,
 ) -> anyhow::Result<Stocked> {
-    let embedder = engines::embedder(verified).await?;
     let clock = clock();
     let mut shelves = open(state, Some(&embedder), Arc::clone(&clock)).await?;
     let rules = ChunkRules {
@@ -203,11 +205,28 @@ pub fn cutter(shelving: &Shelving) -> impl Fn(&Document) -> Vec<chunk::Chunk> + 
 /// Everything that answers questions. The chat model goes on loading meanwhile: sources are
 /// found without it.
 pub async fn desk(settings: &Settings) -> anyhow::Result<Desk> {
-    desk_within(state(settings).await?, settings).await
+    desk_within(state(settings).await?, settings, Away::Fails).await
+}
+
+/// What becomes of us where the embedding endpoint is away.
+#[derive(Clone, Copy)]
+enum Away<'a> {
+    /// Whoever asked is told so.
+    Fails,
+    /// It is waited for, and whoever watches is told once.
+    #[cfg_attr(
+        not(feature = "discord"),
+        expect(dead_code, reason = "only the bot waits")
+    )]
+    IsWaitedFor(&'a (dyn Fn(&str) + Sync)),
 }
 
 /// As [`desk`], in a data folder that is held already.
-async fn desk_within(state: State, settings: &Settings) -> anyhow::Result<Desk> {
+async fn desk_within(
+    state: State,
+    settings: &Settings,
+    away: Away<'_>,
+) -> anyhow::Result<Desk> {
     let prompts = prompts(&settings.folders.prompts)?;
     let verified = verified(settings).await?;
     let chat = engines::chat(&verified, deadlines(settings), &environment())?;
@@ -216,7 +235,7 @@ async fn desk_within(state: State, settings: &Settings) -> anyhow::Result<Desk> 
         embedder,
         shelving,
         clock,
-    } = stocked_within(state, settings, &verified).await?;
+    } = stocked_within(state, settings, embedder(&verified, away).await?).await?;
     Ok(Desk {
         library: shelves.library,
         embedder,
@@ -228,6 +247,28 @@ async fn desk_within(state: State, settings: &Settings) -> anyhow::Result<Desk> 
         rules: rules(settings),
         chunks: shelving.chunks,
     })
+}
+
+/// The embedder, once it is there.
+async fn embedder(verified: &Verified, away: Away<'_>) -> anyhow::Result<Arc<dyn Embedder>> {
+    for tries in 0_u32.. {
+        let error = match engines::embedder(verified).await {
+            Ok(embedder) => return Ok(embedder),
+            Err(error) => error,
+        };
+        let passing = error.downcast_ref().is_some_and(Unserved::is_passing);
+        let Away::IsWaitedFor(tell) = away else {
+            return Err(error);
+        };
+        if !passing {
+            return Err(error);
+        }
+        if tries == 0 {
+            tell(&format!("{error:#}; trying again until it answers"));
+        }
+        sleep(Duration::from_secs(1 << tries.min(2))).await;
+    }
+    anyhow::bail!("the embedding endpoint never answered")
 }
 
 fn deadlines(settings: &Settings) -> Deadlines {

@@ -8,7 +8,7 @@ use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::{acquire, clock, desk_within, policy, state};
+use super::{Away, acquire, clock, desk_within, policy, state};
 use crate::adapters::discord::{Deaf, Discord, DiscordSettings, Pulse};
 use crate::adapters::parse::ParseChild;
 use crate::adapters::sources::Fetcher;
@@ -46,18 +46,18 @@ pub async fn serve(
         Err(error) => return Ok(Ended::Refused(format!("{error:#}"))),
     };
     let (opened, counter) = watch::channel(None);
-    let reception =
-        Reception::open(inbox, lines.messengers(), counter, clock(), rules(settings));
-    let reception = reception.await?;
+    let (ours, rules) = (Arc::clone(&inbox), rules(settings));
+    let reception = Reception::open(ours, lines.messengers(), counter, clock(), rules).await?;
     let (close, closing) = watch::channel(false);
 
     let intake: Arc<dyn Intake> = Arc::new(Arc::clone(&reception));
     let work = async {
         tokio::try_join!(
             reception.run().map(Ok),
-            lines.listen(intake, closing, tell),
+            lines.listen(intake, closing.clone(), tell),
             async {
-                opened.send_replace(Some(open(state, settings, tell).await?));
+                let library = open(state, settings, tell);
+                opened.send_replace(unless(closing.clone(), library).await?);
                 Ok(())
             },
         )
@@ -65,6 +65,7 @@ pub async fn serve(
     tokio::pin!(work);
     let done = tokio::select! {
         done = &mut work => done.map(drop),
+        lost = inbox.lost() => Err(lost.into()),
         () = stop => {
             tell("ending; what is under way gets a few seconds");
             close.send_replace(true);
@@ -73,6 +74,17 @@ pub async fn serve(
         },
     };
     ended(done)
+}
+
+/// What comes of `opening`, unless closing begins first: nobody waits for the library then.
+async fn unless<T>(
+    mut closing: watch::Receiver<bool>,
+    opening: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    tokio::select! {
+        opened = opening => opened.map(Some),
+        _ = closing.wait_for(|closing| *closing) => Ok(None),
+    }
 }
 
 fn ended(done: anyhow::Result<()>) -> anyhow::Result<Ended> {
@@ -110,7 +122,7 @@ async fn open(
         child: ParseChild::new(&std::env::current_exe()?),
         longest,
     };
-    let desk = desk_within(state, settings).await?;
+    let desk = desk_within(state, settings, Away::IsWaitedFor(tell)).await?;
     tell(&format!(
         "the library is open at {}",
         desk.library.revision()

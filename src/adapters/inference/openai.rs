@@ -69,6 +69,17 @@ pub enum Unserved {
     BrokenOff,
 }
 
+impl Unserved {
+    /// Whether the same request may succeed later, without anybody changing the settings.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy | Self::BrokenOff => true,
+            Self::Refused { status, .. } => status.is_server_error(),
+            Self::Forbidden(_) | Self::Unreadable(_) => false,
+        }
+    }
+}
+
 /// A chat model at an endpoint.
 #[derive(Debug)]
 pub struct OpenAiChat {
