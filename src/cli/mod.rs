@@ -15,7 +15,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::adapters::parse::child_main;
 use crate::domain::document::CollectionName;
@@ -315,61 +318,80 @@ fn because(error: &anyhow::Error) -> String {
 
 /// Warnings of ours are for people; of the engine's talk only what went wrong.
 fn listen_in(verbose: u8, environment: &Environment) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(heard(verbose, environment)))
-        .with_writer(std::io::stderr)
-        .with_ansi(console::watched())
-        .without_time()
-        .finish();
-    drop(tracing::subscriber::set_global_default(subscriber));
-}
-
-/// What of the log is heard. The messengers' clients log whole messages where something
-/// surprises them, so of those only errors are heard, whatever is asked for.
-fn heard(verbose: u8, environment: &Environment) -> String {
-    const DISCREET: &str = "serenity=error,tungstenite=error,tokio_tungstenite=error";
     let default = match verbose {
         0 => "error,saseo=warn",
         1 => "warn,saseo=info",
         _ => "info,saseo=debug",
     };
-    let wanted = environment.get("SASEO_LOG").map_or(default, String::as_str);
-    // The last word on a target holds, and one on a part of it would be more than the last.
-    let wanted = wanted.split(',').map(str::trim).filter(|directive| {
-        let clients = ["serenity", "tungstenite", "tokio_tungstenite"];
-        !clients.iter().any(|client| directive.contains(client))
-    });
-    wanted.chain([DISCREET]).collect::<Vec<_>>().join(",")
+    let filter = environment.get("SASEO_LOG").map_or(default, String::as_str);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(console::watched())
+        .without_time()
+        .finish()
+        .with(filter_fn(is_discreet));
+    drop(tracing::subscriber::set_global_default(subscriber));
+}
+
+/// Whether it may be in a log, whatever was asked for: the finer lines and spans of what talks
+/// to others hold tokens, and what people and documents say.
+fn is_discreet(about: &Metadata<'_>) -> bool {
+    /// They log whole messages where something surprises them.
+    const MESSENGERS: [&str; 3] = ["serenity", "tungstenite", "tokio_tungstenite"];
+    const TALKERS: [&str; 6] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "sled"];
+    let room = about.target().split("::").next().unwrap_or_default();
+    let most = if room == "saseo" {
+        Level::TRACE
+    } else if MESSENGERS.contains(&room) {
+        Level::ERROR
+    } else if TALKERS.contains(&room) {
+        Level::WARN
+    } else {
+        Level::INFO
+    };
+    *about.level() <= most
 }
 
 #[cfg(test)]
 mod tests {
-    use tracing_subscriber::EnvFilter;
+    use tracing::metadata::Kind;
 
-    use super::heard;
-    use crate::settings::Environment;
+    use super::*;
 
     #[track_caller]
-    fn check(verbose: u8, wanted: Option<&str>, expected: &str) {
-        let wanted = wanted.map(|wanted| ("SASEO_LOG".to_owned(), wanted.to_owned()));
-        let environment: Environment = wanted.into_iter().collect();
-        let heard = heard(verbose, &environment);
-        let discreet = ",serenity=error,tungstenite=error,tokio_tungstenite=error";
-        assert_eq!(heard, format!("{expected}{discreet}"));
-        EnvFilter::try_new(heard).unwrap();
+    fn check(target: &'static str, most: Level) {
+        struct Nowhere;
+        impl tracing::callsite::Callsite for Nowhere {
+            fn set_interest(&self, _: tracing::subscriber::Interest) {}
+            fn metadata(&self) -> &Metadata<'_> {
+                unreachable!("nobody asks")
+            }
+        }
+        static NOWHERE: Nowhere = Nowhere;
+        for level in [
+            Level::ERROR,
+            Level::WARN,
+            Level::INFO,
+            Level::DEBUG,
+            Level::TRACE,
+        ] {
+            let fields =
+                tracing::field::FieldSet::new(&[], tracing::callsite::Identifier(&NOWHERE));
+            let about = Metadata::new("", target, level, None, None, None, fields, Kind::EVENT);
+            assert_eq!(is_discreet(&about), level <= most, "{target} at {level}");
+        }
     }
 
     #[test]
     fn what_people_wrote_is_not_heard_of_a_messengers_client_however_much_is_asked_for() {
-        check(0, None, "error,saseo=warn");
-        check(1, None, "warn,saseo=info");
-        check(2, None, "info,saseo=debug");
-        check(0, Some("trace"), "trace");
-        check(
-            0,
-            Some("info, serenity::gateway=trace, [span{x=\"1\"}]=debug"),
-            "info,[span{x=\"1\"}]=debug",
-        );
-        check(0, Some("tokio_tungstenite=trace,saseo=info"), "saseo=info");
+        check("saseo::adapters::discord::rest", Level::TRACE);
+        check("serenity::gateway::ws", Level::ERROR);
+        check("serenity::http::client", Level::ERROR);
+        check("tungstenite::protocol", Level::ERROR);
+        check("tokio_tungstenite", Level::ERROR);
+        check("hyper_util::client::legacy::pool", Level::WARN);
+        check("mistralrs_core::engine", Level::INFO);
+        check("saseology", Level::INFO);
     }
 }
