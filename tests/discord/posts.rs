@@ -305,6 +305,29 @@ async fn a_post_is_found_again_however_much_was_said_before_it() {
 }
 
 #[tokio::test]
+async fn what_answers_a_command_is_not_taken_for_the_answer_to_a_mention() {
+    let discord = Discord::start().await;
+    let guild = discord.guild("team");
+    let (general, mina) = (guild.channel("general"), guild.member("Mina", &[]));
+    let other = Town::with(Script::saying(ANSWER));
+    let desk = desk(&discord, &other, Opens::Nothing);
+    // Somebody registers the commands, and hears nothing.
+    drop(bot(&discord, town(Script::saying(ANSWER)).await, patient()).await);
+    let said = mina.says(&general, QUESTION);
+    let run = mina.runs(&general, "ask", &[("question", QUESTION.into())]);
+    let (mention, command) = (
+        heard(&discord, said, PlaceKind::Channel),
+        commanded(&discord, run),
+    );
+    let busy = Page::notice(Notice::Busy.text(Language::English));
+    for event in [&command, &mention] {
+        desk.post(event, 0, &busy).await.unwrap();
+    }
+    let texts: Vec<_> = texts(&discord, general.id).into_values().collect();
+    assert_eq!(texts, [2], "both are told");
+}
+
+#[tokio::test]
 async fn a_command_whose_time_is_over_is_answered_once_in_the_channel() {
     let mut chance = Chance::new("late");
     let discord = forgetful(Nonces::Ignored, 60, chance.seed()).await;

@@ -45,6 +45,9 @@ struct Seen {
     content: String,
     #[serde(default)]
     components: Value,
+    /// What answers a command or a button has one.
+    #[serde(default)]
+    webhook_id: Option<Value>,
 }
 
 impl Seen {
@@ -185,7 +188,7 @@ impl Desk {
             .await
     }
 
-    /// What we have said in the channel of `post` since its event: where much more was said
+    /// What we have said in the channel of `post` since its event, but to commands: where much more was said
     /// since, the oldest of it and the newest.
     async fn said_since(&self, post: &Post<'_>) -> Result<Vec<Seen>, Fault> {
         const PAGE: usize = 100;
@@ -204,7 +207,7 @@ impl Desk {
             let mut seen: Vec<Seen> = self.rest.call(call).await?;
             seen.sort_by_key(|message| message.id);
             let (count, last) = (seen.len(), seen.last().map(|message| message.id.get()));
-            seen.retain(|message| message.author.id == me);
+            seen.retain(|message| message.author.id == me && message.webhook_id.is_none());
             seen.retain(|message| said.iter().all(|known: &Seen| known.id != message.id));
             said.append(&mut seen);
             if count < PAGE || after.is_none() {
