@@ -132,7 +132,7 @@ impl Bot {
     }
 
     /// Ends as if it were killed; what it leaves behind.
-    pub(super) async fn is_killed(self) -> Arc<TempDir> {
+    pub(super) async fn dies(self) -> Arc<TempDir> {
         let folder = Arc::clone(&self.town.folder);
         drop(self);
         // What it had begun to write ends in threads of its own, and holds the folder till then.

@@ -198,7 +198,11 @@ async fn what_the_disk_refused_is_kept_once_it_has_room() {
     answered(&discord, &crowd.channels, &crowd.said).await;
     bot.settled().await;
     once_each(&discord, &crowd.channels, &crowd.said);
-    assert_eq!(discord.identifies(), 1, "in the session in which it was said");
+    assert_eq!(
+        discord.identifies(),
+        1,
+        "in the session in which it was said"
+    );
 }
 
 #[tokio::test]
@@ -210,17 +214,21 @@ async fn what_the_disk_refused_is_heard_by_the_next_run() {
     };
     let first = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
     first.disk.refuses(mina);
-    crowd.said.push(mina.mentions_bot(&crowd.channels[0], QUESTION).id);
+    crowd
+        .said
+        .push(mina.mentions_bot(&crowd.channels[0], QUESTION).id);
     tokio::time::sleep(Duration::from_secs(4)).await;
     discord.passes(Duration::from_secs(600));
     for _ in 0..3 {
-        crowd.said.push(jun.mentions_bot(&crowd.channels[0], QUESTION).id);
+        crowd
+            .said
+            .push(jun.mentions_bot(&crowd.channels[0], QUESTION).id);
         answered(&discord, &crowd.channels, &crowd.said[1..]).await;
         // Long enough to put down that what was said before was heard.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 
-    let town = Town::within(first.is_killed().await, Script::saying(ANSWER));
+    let town = Town::within(first.dies().await, Script::saying(ANSWER));
     let second = bot(&discord, town, watchful()).await;
     answered(&discord, &crowd.channels, &crowd.said).await;
     second.settled().await;
@@ -236,7 +244,7 @@ async fn what_is_said_while_a_fresh_install_starts_again_is_answered() {
     crowd.said.clear();
     let first = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let folder = first.is_killed().await;
+    let folder = first.dies().await;
     crowd.asks(3, &mut chance);
 
     let town = Town::within(folder, Script::saying(ANSWER));

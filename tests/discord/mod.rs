@@ -4,8 +4,14 @@ mod bot;
 #[cfg(feature = "mistralrs")]
 mod librarian;
 mod crowds;
+mod disks;
+mod flood;
+mod killed;
 mod lost;
 mod posts;
+mod process;
+mod scene;
+mod serving;
 mod storms;
 mod talk;
 mod words;

@@ -26,7 +26,7 @@ pub(super) const QUESTION: &str = "How many days of leave does an employee have?
 pub(super) const ANSWER: &str = "Every employee has 15 days of leave a year.";
 
 /// How much of it: a little in an ordinary run, all of it when asked for.
-pub(super) fn size(little: usize, full: usize) -> usize {
+pub(super) fn size<T>(little: T, full: T) -> T {
     #[expect(clippy::disallowed_methods, reason = "a test has no settings file")]
     let asked = std::env::var("SASEO_STORMS");
     if asked.is_ok_and(|asked| asked == "full") {
@@ -57,6 +57,12 @@ impl Chance {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % most
+    }
+
+    /// Between nothing and one.
+    pub(super) fn share(&mut self) -> f64 {
+        let part = u32::try_from(self.below(1 << 31)).unwrap();
+        f64::from(part) / f64::from(1_u32 << 31)
     }
 
     pub(super) fn seed(&mut self) -> u64 {

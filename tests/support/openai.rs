@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use futures::StreamExt as _;
 use saseo::adapters::inference::openai::Endpoint;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::embedder::WordHashes;
@@ -46,31 +47,40 @@ pub(crate) struct Known {
     pub(crate) keys: Vec<String>,
     /// Streams that were still open when the other side left.
     pub(crate) hung_up: usize,
+    /// Streams that are open.
+    pub(crate) open: usize,
     /// Embeds by words, so that there is something to find; else see [`embeddings`].
     pub(crate) words: Option<WordHashes>,
+    /// What it says when nothing is on the list; `Fine.` if that is empty.
+    pub(crate) usual: Vec<&'static str>,
+    /// Between two pieces of an answer.
+    pub(crate) pace: Duration,
+    /// Before embeddings are given.
+    pub(crate) ponders: Duration,
 }
 
 /// The endpoint; it stops when dropped.
 pub(crate) struct OpenAi {
     pub(crate) endpoint: Endpoint,
     known: Arc<Mutex<Known>>,
-    _serving: JoinSet<()>,
+    #[cfg_attr(
+        not(feature = "discord"),
+        expect(dead_code, reason = "it stops when dropped")
+    )]
+    serving: JoinSet<()>,
 }
 
 impl OpenAi {
     pub(crate) async fn new(turns: impl IntoIterator<Item = Turn>) -> Self {
         let known = Arc::new(Mutex::new(Known {
             turns: turns.into_iter().collect(),
+            pace: Duration::from_millis(2),
             ..Known::default()
         }));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let routes = Router::new()
-            .route("/v1/chat/completions", post(chat))
-            .route("/v1/embeddings", post(embeddings))
-            .with_state(Arc::clone(&known));
         let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        serving.spawn(serve(listener, Arc::clone(&known)));
         let endpoint = Endpoint {
             url: format!("http://{address}/v1").parse().unwrap(),
             model: "tiny".to_owned(),
@@ -79,7 +89,7 @@ impl OpenAi {
         Self {
             endpoint,
             known,
-            _serving: serving,
+            serving,
         }
     }
 
@@ -88,6 +98,21 @@ impl OpenAi {
         let endpoint = Self::new(turns).await;
         endpoint.known().words = Some(WordHashes::new(64));
         endpoint
+    }
+
+    /// Goes away: whoever asks is refused the connection.
+    #[cfg(feature = "discord")]
+    pub(crate) async fn leaves(&mut self) {
+        self.serving.shutdown().await;
+    }
+
+    /// Comes back to where it was.
+    #[cfg(feature = "discord")]
+    pub(crate) async fn returns(&mut self) {
+        let url = &self.endpoint.url;
+        let address = (url.host_str().unwrap(), url.port().unwrap());
+        let listener = TcpListener::bind(address).await.unwrap();
+        self.serving.spawn(serve(listener, Arc::clone(&self.known)));
     }
 
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
@@ -106,6 +131,15 @@ impl OpenAi {
     }
 }
 
+impl Known {
+    fn usual(&self) -> Vec<&'static str> {
+        if self.usual.is_empty() {
+            return vec!["Fine."];
+        }
+        self.usual.clone()
+    }
+}
+
 type Shared = Arc<Mutex<Known>>;
 
 fn next(known: &Shared, headers: &HeaderMap, asked: Value) -> Option<Turn> {
@@ -118,12 +152,21 @@ fn next(known: &Shared, headers: &HeaderMap, asked: Value) -> Option<Turn> {
     known.turns.pop_front()
 }
 
+async fn serve(listener: TcpListener, known: Shared) {
+    let routes = Router::new()
+        .route("/v1/chat/completions", post(chat))
+        .route("/v1/embeddings", post(embeddings))
+        .with_state(known);
+    axum::serve(listener, routes).await.unwrap();
+}
+
 async fn chat(
     State(known): State<Shared>,
     headers: HeaderMap,
     Json(asked): Json<Value>,
 ) -> Response {
-    let turn = next(&known, &headers, asked).unwrap_or(Turn::Says(vec!["Fine."]));
+    let turn = next(&known, &headers, asked);
+    let turn = turn.unwrap_or_else(|| Turn::Says(known.lock().unwrap().usual()));
     match turn {
         Turn::Says(pieces) => {
             let mut events = said(&pieces);
@@ -164,6 +207,8 @@ async fn embeddings(
 ) -> Response {
     let texts: Vec<String> =
         serde_json::from_value(asked.get("input").cloned().unwrap()).unwrap();
+    let ponders = known.lock().unwrap().ponders;
+    tokio::time::sleep(ponders).await;
     let turn = if known.lock().unwrap().words.is_some() {
         None
     } else {
@@ -219,6 +264,11 @@ enum Then {
 }
 
 fn stream(events: Vec<Bytes>, then: Then, known: Shared) -> Response {
+    let pace = {
+        let mut known = known.lock().unwrap();
+        known.open += 1;
+        known.pace
+    };
     let open = Open {
         known,
         whole: false,
@@ -232,8 +282,8 @@ fn stream(events: Vec<Bytes>, then: Then, known: Shared) -> Response {
         Bytes::new()
     };
     // A pause between events: else they would all come in one portion.
-    let events = futures::stream::iter(events).then(|event| async move {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+    let events = futures::stream::iter(events).then(move |event| async move {
+        tokio::time::sleep(pace).await;
         event
     });
     let body = events
@@ -254,8 +304,8 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        if !self.whole {
-            self.known.lock().unwrap().hung_up += 1;
-        }
+        let mut known = self.known.lock().unwrap();
+        known.open -= 1;
+        known.hung_up += usize::from(!self.whole);
     }
 }

@@ -227,9 +227,9 @@ impl Desk {
             message.nonce.as_ref().and_then(Value::as_str) == Some(nonce.as_str())
         };
         // Our replies to a message are its parts, in order.
-        let mut replies = (0..).zip(&seen).filter(|(_, message)| {
-            post.below.is_some() && message.replies_to() == post.below
-        });
+        let mut replies = (0..)
+            .zip(&seen)
+            .filter(|(_, message)| post.below.is_some() && message.replies_to() == post.below);
         let found = seen
             .iter()
             .position(same_nonce)
