@@ -7,12 +7,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sled::{Db, Tree};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::blocking;
 use super::disk::Room;
@@ -88,12 +90,24 @@ impl Mailbox {
         work: impl FnOnce(&Shelf) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, Unrecorded> {
         let ours = Arc::clone(&self.shelf);
-        let done = blocking(move || work(&ours)).await;
-        if let Err(Trouble::Index(_) | Trouble::IndexDisk(_)) = done {
+        let done = within(LONGEST, blocking(move || work(&ours))).await;
+        if let Err(Trouble::Index(_) | Trouble::IndexDisk(_) | Trouble::InboxLost) = done {
             self.shelf.lost.send_replace(true);
         }
         done.map_err(|trouble| Unrecorded(trouble.into()))
     }
+}
+
+/// No disk that is merely busy takes so long.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// What comes of `work`. Where a disk fails, what waits for it may wait for ever.
+async fn within<T>(
+    longest: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let done = timeout(longest, work).await;
+    done.unwrap_or(Err(Trouble::InboxLost))
 }
 
 impl Shelf {
@@ -352,5 +366,17 @@ impl Inbox for Mailbox {
         // The sender lives as long as we do.
         drop(lost.wait_for(|lost| *lost).await);
         Unrecorded(Trouble::InboxLost.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_disk_that_never_answers_is_lost() {
+        let never = std::future::pending::<Result<(), Trouble>>();
+        let done = within(Duration::from_millis(1), never).await;
+        assert!(matches!(done, Err(Trouble::InboxLost)), "{done:?}");
     }
 }
