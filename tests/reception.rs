@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::DateTime;
 use saseo::adapters::clock::SystemClock;
 use saseo::adapters::store::State;
@@ -14,7 +15,7 @@ use saseo::domain::event::{
     Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
 };
 use saseo::domain::language::Language;
-use saseo::ports::{Accepted, Inbox as _, Intake as _, Messenger, Offered};
+use saseo::ports::{Accepted, Inbox as _, Intake as _, Ledger, Messenger, Offered, Unrecorded};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -174,6 +175,41 @@ async fn a_question_gets_one_post_that_ends_as_the_answer() {
     assert!(answered(&reads[0]), "{reads:?}");
     let buttons = hall.board.pinned()[0].said.last().unwrap().buttons.len();
     assert_eq!(buttons, 3);
+}
+
+/// A ledger on a disk that takes nothing more.
+struct Full;
+
+#[async_trait]
+impl Ledger for Full {
+    async fn record(&self, _: &str, _: &[u8]) -> Result<(), Unrecorded> {
+        Err(Unrecorded("no room".into()))
+    }
+
+    async fn load(&self, _: &str) -> Result<Option<Vec<u8>>, Unrecorded> {
+        Ok(None)
+    }
+
+    async fn recent(&self, _: usize) -> Result<Vec<(String, Vec<u8>)>, Unrecorded> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_shown_though_its_receipt_cannot_be_kept() {
+    let mut town = Town::with(Script::saying(ANSWER));
+    town.add("Leave", LEAVE).await;
+    town.desk.ledger = Arc::new(Full);
+    let hall = Hall::closed(town, Arc::default(), quick()).await;
+    hall.open();
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.settled().await;
+
+    let reads = hall.board.reads();
+    assert!(answered(&reads[0]), "{reads:?}");
+    assert!(reads[0].contains("could not be kept"), "{reads:?}");
+    let buttons = hall.board.pinned()[0].said.last().unwrap().buttons.len();
+    assert_eq!(buttons, 0);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::answer::{Asked, answer};
+use super::answer::{Asked, Unanswered, answer};
 use super::errands::{self, Counter, Done, Errand, Stands};
 use super::replay;
 use crate::domain::event::{Event, EventKey, Platform, Press, Wish};
@@ -671,7 +671,7 @@ impl Reception {
             Ok(Ok((page, receipt))) => (
                 page,
                 Closing {
-                    receipt: Some(receipt),
+                    receipt,
                     ..Closing::done()
                 },
             ),
@@ -684,7 +684,8 @@ impl Reception {
         }
     }
 
-    async fn answer(self: &Arc<Self>, job: &Arc<Job>) -> Result<(Page, String), Cause> {
+    /// What is said, and the id of its receipt, if that was kept.
+    async fn answer(self: &Arc<Self>, job: &Arc<Job>) -> Result<(Page, Option<String>), Cause> {
         let counter = self.counter().await.ok_or("the library was closed")?;
         let Wish::Ask { question } = &job.event.wish else {
             return Err("not a question".into());
@@ -708,8 +709,19 @@ impl Reception {
             },
             self.display(job, showing, ended.subscribe()),
         );
-        let receipt = receipt?;
-        Ok((reply::answer(&receipt), receipt.id))
+        match receipt {
+            Ok(receipt) => Ok((reply::answer(&receipt), Some(receipt.id))),
+            Err(Unanswered::Unkept { receipt, why }) => {
+                let event = job.event.key.short();
+                tracing::error!(
+                    event,
+                    error = &why as &dyn std::error::Error,
+                    "a receipt was lost"
+                );
+                Ok((reply::answer_without_receipt(&receipt), None))
+            },
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// What was said before in the same conversation, oldest first.

@@ -327,8 +327,19 @@ impl Place {
     }
 }
 
+/// Whether a word only counts: "(3)", or "2." where a sentence begins.
+fn is_numbering(word: &str, place: Place) -> bool {
+    let number = word.trim_matches(|c: char| !c.is_alphanumeric());
+    !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && (word.starts_with('(') || (place == Place::Opening && word.ends_with(['.', ')'])))
+}
+
 /// The name in a word, if there is one.
 fn name(word: &str, place: Place, asked: Language) -> Option<String> {
+    if is_numbering(word, place) {
+        return None;
+    }
     let in_korean = asked == Language::Korean;
     let bare: String = match asked {
         Language::Korean => word
@@ -629,6 +640,9 @@ mod tests {
         );
         assert_eq!(found("What do I do?"), "");
         assert_eq!(found("It stopped. Restarting helps?"), "");
+        assert_eq!(found("2. How many days are there? (3)"), "");
+        assert_eq!(found("1) 휴가는 며칠이야?"), "");
+        assert_eq!(found("What does code 2 mean in #31?"), "2 31");
         assert_eq!(
             found("What does `saseo merge` do with --dry-run?"),
             "saseo merg dry-run dri run"

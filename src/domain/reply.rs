@@ -86,21 +86,38 @@ pub fn titles(passages: &[Passage]) -> Vec<String> {
 
 /// The final form of an answer, or that there is none.
 pub fn answer(receipt: &Receipt) -> Page {
-    let outcome = &receipt.outcome;
-    let language = render::language(outcome);
-    let words = render::words(language);
+    let mut blocks = outcome(&receipt.outcome);
+    blocks.push(small(&render::footer(receipt)));
+    Page {
+        blocks,
+        buttons: verdicts(render::language(&receipt.outcome), &receipt.id),
+    }
+}
+
+/// The answer whose receipt could not be kept: nobody can ask for it, or judge by it.
+pub fn answer_without_receipt(receipt: &Receipt) -> Page {
+    let mut blocks = outcome(&receipt.outcome);
+    let words = render::words(render::language(&receipt.outcome));
+    blocks.push(small(words.receipt_lost));
+    blocks.push(small(&render::makers(receipt)));
+    Page {
+        blocks,
+        buttons: Vec::new(),
+    }
+}
+
+fn outcome(outcome: &Outcome) -> Vec<Block> {
+    let words = render::words(render::language(outcome));
     let mut blocks = match outcome {
         Outcome::Answered(answer) => answered(answer, words),
         Outcome::Declined(declined) => declined_blocks(declined, words),
     };
-    if let Some(note) = render::note(outcome) {
-        blocks.push(Block::Small(vec![Run::Text(note.to_owned())]));
-    }
-    blocks.push(Block::Small(vec![Run::Text(render::footer(receipt))]));
-    Page {
-        blocks,
-        buttons: verdicts(language, &receipt.id),
-    }
+    blocks.extend(render::note(outcome).map(small));
+    blocks
+}
+
+fn small(text: &str) -> Block {
+    Block::Small(vec![Run::Text(text.to_owned())])
 }
 
 fn answered(answer: &Answer, words: &Words) -> Vec<Block> {

@@ -15,11 +15,12 @@ use super::storms::{
     ANSWER, Chance, Crowd, QUESTION, bot, is_whole, patient, replies, size, tell, town,
 };
 
-/// The number that a question ends with.
+/// Who asked a question, and its number: how it ends.
 fn number(prompt: &str) -> Option<(usize, usize)> {
-    let (_, tail) = prompt.rsplit_once("(no. ")?;
-    let (person, number) = tail.split_once(')')?.0.split_once(" of ")?;
-    Some((number.parse().ok()?, person.parse().ok()?))
+    let (rest, tail) = prompt.rsplit_once(" (")?;
+    let person = tail.split_once(')')?.0;
+    let (_, number) = rest.strip_suffix(')')?.rsplit_once('(')?;
+    Some((person.parse().ok()?, number.parse().ok()?))
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn of_a_flood_as_many_are_answered_as_may_wait_and_the_others_are_told() {
     for number in 0..mentions {
         let who = number % crowd.people.len();
         let room = &crowd.channels[chance.below(crowd.channels.len())];
-        let question = format!("{QUESTION} (no. {number} of {who})");
+        let question = format!("{QUESTION} ({number}) ({who})");
         said.push(crowd.people[who].mentions_bot(room, &question).id);
     }
     discord_settles(&discord, &crowd.channels, &said).await;
