@@ -51,7 +51,7 @@ pub async fn serve(
     let (close, closing) = watch::channel(false);
 
     let intake: Arc<dyn Intake> = Arc::new(Arc::clone(&reception));
-    let work = async {
+    let mut work = Box::pin(async {
         tokio::try_join!(
             reception.run().map(Ok),
             lines.listen(intake, closing.clone(), tell),
@@ -61,11 +61,14 @@ pub async fn serve(
                 Ok(())
             },
         )
-    };
-    tokio::pin!(work);
+    });
     let done = tokio::select! {
         done = &mut work => done.map(drop),
-        lost = inbox.lost() => Err(lost.into()),
+        lost = inbox.lost() => {
+            // Under a disk that fails the store may close for ever; it goes with the process.
+            std::mem::forget(work);
+            Err(lost.into())
+        },
         () = stop => {
             tell("ending; what is under way gets a few seconds");
             close.send_replace(true);
