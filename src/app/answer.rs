@@ -189,8 +189,6 @@ fn consulted(passage: &Passage) -> Consulted {
 pub(super) struct Reading {
     pub(super) passages: Vec<Passage>,
     pub(super) lines: Vec<Line>,
-    /// One embedding per line; `None` for a line that was not compared by meaning.
-    pub(super) meanings: Vec<Option<Embedding>>,
     /// How much each line bears on the question.
     pub(super) relevance: Vec<f32>,
 }
@@ -229,7 +227,6 @@ async fn read(
     Ok(Reading {
         passages,
         lines,
-        meanings,
         relevance,
     })
 }

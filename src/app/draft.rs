@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::answer::{Asked, Reading, Unanswered, Watch, embed_one};
+use super::answer::{Asked, Reading, Unanswered, Watch};
 use super::desk::Desk;
 use crate::domain::answer::{Answer, Grounded};
-use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::grounding::{self, Doubt, Verdict};
 use crate::domain::language::Language;
 use crate::domain::prompt::{Message, Misprint, Slots, SourceSlot, Template, defused};
@@ -19,7 +18,7 @@ use crate::domain::question::Turn;
 use crate::domain::reading;
 use crate::domain::receipt::{DraftRecord, Ended, Ready};
 use crate::domain::sentence;
-use crate::ports::{Audience, Unembedded, Written};
+use crate::ports::{Audience, Written};
 
 /// What a draft is heard with.
 pub(super) struct Hearing<'a> {
@@ -95,7 +94,6 @@ fn quote(desk: &Desk, hearing: &Hearing<'_>, language: Language) -> Option<Answe
         relevance,
         lines,
         passages,
-        ..
     } = hearing.reading;
     Answer::quote(relevance, lines, passages, language, desk.rules.sentences)
 }
@@ -111,10 +109,10 @@ async fn write(
     let (pieces, heard) = mpsc::unbounded_channel();
     let (written, checked) = tokio::join!(
         desk.chat.write(&prompt, desk.rules.sampling, pieces),
-        listen(desk, hearing, heard),
+        listen(hearing, heard),
     );
     let written = written?;
-    let (claims, dropped) = weigh(desk, hearing, &written, checked?).await?;
+    let (claims, dropped) = weigh(desk, hearing, &written, checked);
     let Ready { model, prompt } = desk.ready(language);
     let record = DraftRecord {
         model,
@@ -176,11 +174,7 @@ fn fill(
 type Checked = BTreeMap<String, Verdict>;
 
 /// Checks sentences while the model still writes.
-async fn listen(
-    desk: &Desk,
-    hearing: &Hearing<'_>,
-    mut heard: mpsc::UnboundedReceiver<String>,
-) -> Result<Checked, Unembedded> {
+async fn listen(hearing: &Hearing<'_>, mut heard: mpsc::UnboundedReceiver<String>) -> Checked {
     let (mut draft, mut checked) = (String::new(), Checked::new());
     while let Some(piece) = heard.recv().await {
         draft.push_str(&piece);
@@ -188,28 +182,24 @@ async fn listen(
         // The last one may still go on.
         whole.pop();
         for claim in whole {
-            hear(desk, hearing, claim, &mut checked).await?;
+            hear(hearing, claim, &mut checked);
         }
     }
-    Ok(checked)
+    checked
 }
 
 /// Judges a claim that was not judged before, and shows it if it stands.
-async fn hear(
-    desk: &Desk,
-    hearing: &Hearing<'_>,
-    claim: String,
-    checked: &mut Checked,
-) -> Result<(), Unembedded> {
+fn hear(hearing: &Hearing<'_>, claim: String, checked: &mut Checked) {
     if checked.contains_key(&claim) {
-        return Ok(());
+        return;
     }
-    let verdict = judge(desk, hearing, &claim).await?;
-    if matches!(verdict, Verdict::Supported { .. }) {
-        hearing.say(&claim);
+    let verdict = judge(hearing, &claim);
+    if let Verdict::Supported { line } = verdict
+        && let Some(line) = hearing.reading.lines.get(line)
+    {
+        hearing.say(&line.text);
     }
     checked.insert(claim, verdict);
-    Ok(())
 }
 
 /// The sentences of a draft, without the marks by which the model cites.
@@ -261,39 +251,29 @@ fn without_marks(text: &str) -> String {
 
 /// A claim whose line bears much less on the question than the best does is beside the point,
 /// however true it is.
-async fn judge(desk: &Desk, hearing: &Hearing<'_>, claim: &str) -> Result<Verdict, Unembedded> {
-    let meaning = embed_one(desk, Purpose::Passage, claim).await?;
+fn judge(hearing: &Hearing<'_>, claim: &str) -> Verdict {
     let Reading {
         lines, relevance, ..
     } = hearing.reading;
-    let verdict = grounding::check(claim, lines, &closeness(&meaning, hearing.reading));
+    let verdict = grounding::check(claim, lines, relevance);
     let best = reading::best(lines, relevance);
     if let Verdict::Supported { line } = verdict
         && relevance
             .get(line)
             .is_some_and(|own| *own <= 0.0 || *own < best * reading::NEAR)
     {
-        return Ok(Verdict::Unsupported(Doubt::Beside));
+        return Verdict::Unsupported(Doubt::Beside);
     }
-    Ok(verdict)
+    verdict
 }
 
-fn closeness(claim: &Embedding, reading: &Reading) -> Vec<f32> {
-    let cosine = |meaning: &Option<Embedding>| {
-        meaning
-            .as_ref()
-            .map_or(0.0, |meaning| meaning.cosine(claim))
-    };
-    reading.meanings.iter().map(cosine).collect()
-}
-
-/// The claims of the whole draft that stand, and why the others do not.
-async fn weigh(
+/// What the whole draft says that stands, in the words of the source, and why the rest does not.
+fn weigh(
     desk: &Desk,
     hearing: &Hearing<'_>,
     written: &Written,
     mut checked: Checked,
-) -> Result<(Vec<Grounded>, Vec<Doubt>), Unembedded> {
+) -> (Vec<Grounded>, Vec<Doubt>) {
     let (mut kept, mut dropped) = (Vec::new(), Vec::new());
     let claims = claims(&written.text);
     let whole =
@@ -301,17 +281,21 @@ async fn weigh(
     for claim in claims.into_iter().take(whole) {
         let verdict = match checked.remove(&claim) {
             Some(verdict) => verdict,
-            None => judge(desk, hearing, &claim).await?,
+            None => judge(hearing, &claim),
         };
         match verdict {
             Verdict::Supported { line } if kept.len() < desk.rules.sentences => {
-                kept.push(Grounded { text: claim, line });
+                let said = hearing.reading.lines.get(line);
+                kept.extend(said.map(|said| Grounded {
+                    text: said.text.clone(),
+                    line,
+                }));
             },
             Verdict::Supported { .. } => {},
             Verdict::Unsupported(doubt) => dropped.push(doubt),
         }
     }
-    Ok((kept, dropped))
+    (kept, dropped)
 }
 
 #[cfg(test)]
