@@ -289,10 +289,39 @@ fn above(passage: &Passage) -> String {
 
 // ---- Names ----
 
-/// The terms of each name, number and identifier in the question: an answer about another
-/// product is none.
-fn names(question: &str, asked: Language) -> Vec<Vec<String>> {
-    let parts: Vec<&str> = question.split('`').collect();
+/// A name, a number or an identifier: an answer about another product is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Name {
+    terms: Vec<String>,
+    /// Of an identifier no part will do: `RETRY_LIMIT` is not `RETRY_DELAY`.
+    whole: Option<String>,
+}
+
+impl Name {
+    fn of(word: &str) -> Option<Self> {
+        let terms = content_terms(word);
+        let longest = terms.iter().max_by_key(|term| term.len()).cloned();
+        let whole = longest.filter(|_| is_joined(word));
+        (!terms.is_empty()).then_some(Self { terms, whole })
+    }
+
+    fn stands_in(&self, known: &BTreeSet<String>) -> bool {
+        match &self.whole {
+            Some(whole) => known.contains(whole),
+            None => self.terms.iter().any(|term| known.contains(term)),
+        }
+    }
+
+    fn is_rare(&self, is_rare: impl Fn(&String) -> bool) -> bool {
+        match &self.whole {
+            Some(whole) => is_rare(whole),
+            None => self.terms.iter().all(is_rare),
+        }
+    }
+}
+
+fn names(question: &str, asked: Language) -> Vec<Name> {
+    let parts: Vec<&str> = without_greeting(question).split('`').collect();
     let mut place = Place::Opening;
     let mut found = Vec::new();
     for (at, part) in parts.iter().enumerate() {
@@ -307,8 +336,43 @@ fn names(question: &str, asked: Language) -> Vec<Vec<String>> {
             place = Place::after(word);
         }
     }
-    let terms = found.iter().map(|name| content_terms(name));
-    terms.filter(|terms| !terms.is_empty()).collect()
+    found.iter().filter_map(|name| Name::of(name)).collect()
+}
+
+/// "Hi, I'm Peter. How …": who asks is not what is asked about.
+fn without_greeting(question: &str) -> &str {
+    const OPENERS: [&str; 8] = [
+        "hi", "hello", "hey", "dear", "i'm", "i am", "my name", "안녕",
+    ];
+    let Some((first, rest)) = question.split_once(['.', '!']) else {
+        return question;
+    };
+    let lower = first.to_lowercase();
+    let greets = OPENERS.iter().any(|opener| {
+        let after = lower.strip_prefix(opener);
+        after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
+    });
+    if greets && !rest.trim().is_empty() {
+        rest.trim_start()
+    } else {
+        question
+    }
+}
+
+/// `snake_case`, `file.yaml`, `Qwen3-8B`: one name, whatever its parts are.
+fn is_joined(word: &str) -> bool {
+    let is_between = |triple: &[char]| match triple {
+        [before, joint, after] => {
+            before.is_alphanumeric() && after.is_alphanumeric() && "_.-".contains(*joint)
+        },
+        _ => false,
+    };
+    let letters: Vec<char> = word.chars().collect();
+    letters.windows(3).any(is_between)
+        && (word.contains('_')
+            || word.contains(|c: char| c.is_ascii_digit())
+            || word.contains('.'))
+        && word.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Where a word stands: the first of a sentence is a capital one anyway.
@@ -375,22 +439,23 @@ fn is_identifier(word: &str) -> bool {
 }
 
 /// The names in `question` that tell what it is about: they stand in few passages, or in none.
-/// One that half of the library has, such as the team's own product, tells little.
-fn rare_names(question: &str, found: &Found) -> Vec<Vec<String>> {
-    /// A name that more than one in so many chunks has is not rare.
+/// One that much of the library has, such as the team's own product, tells little.
+fn rare_names(question: &str, found: &Found) -> Vec<Name> {
+    /// A name that so large a share of the chunks has is common, in a library of any size.
+    const COMMON: f32 = 0.13;
+    /// In a large library one is common sooner: above so many chunks, and one more in fifty.
+    const MANY: f32 = 4.0;
     const IN_SO_MANY: f32 = 50.0;
-    let chunks: f32 = found
-        .background
-        .iter()
-        .map(|language| count(0..language.chunks))
-        .sum();
-    let least = rarity(chunks, (chunks / IN_SO_MANY).max(1.0));
+    let languages = found.background.iter();
+    let chunks: f32 = languages.map(|language| count(0..language.chunks)).sum();
+    let most = (chunks * COMMON).min(MANY + chunks / IN_SO_MANY).max(1.0);
+    let least = rarity(chunks, most);
     let is_rare = |term: &String| {
         let weight = found.terms.iter().find(|known| known.term == *term);
         weight.is_none_or(|weight| weight.idf >= least)
     };
     let mut names = names(question, Language::of(question));
-    names.retain(|name| name.iter().all(is_rare));
+    names.retain(|name| name.is_rare(is_rare));
     names
 }
 
@@ -401,7 +466,7 @@ fn rarity(chunks: f32, holders: f32) -> f32 {
 
 /// Whether each of `names` stands in the passage, above it, or elsewhere on its page as far as
 /// that was found.
-fn has_all(names: &[Vec<String>], passage: &Passage, found: &Found) -> bool {
+fn has_all(names: &[Name], passage: &Passage, found: &Found) -> bool {
     let page: Vec<&Passage> = found
         .passages
         .iter()
@@ -411,7 +476,7 @@ fn has_all(names: &[Vec<String>], passage: &Passage, found: &Found) -> bool {
 }
 
 /// The share of `names` of which no passage has anything.
-fn missing(names: &[Vec<String>], passages: &[&Passage]) -> f32 {
+fn missing(names: &[Name], passages: &[&Passage]) -> f32 {
     if names.is_empty() {
         return 0.0;
     }
@@ -420,7 +485,7 @@ fn missing(names: &[Vec<String>], passages: &[&Passage]) -> f32 {
         known.extend(terms(&above(passage)));
         known.extend(terms(&passage.text));
     }
-    let is_known = |name: &&Vec<String>| name.iter().any(|term| known.contains(term));
+    let is_known = |name: &&Name| name.stands_in(&known);
     1.0 - count(names.iter().filter(is_known)) / count(names.iter())
 }
 
@@ -598,8 +663,39 @@ mod tests {
         ] {
             assert_eq!(reads(question, codes), expected, "{question}");
         }
+        let keys = "Set SAVE_DELAY to 5. The limit of retries is SAVE_LIMIT.";
+        for (question, expected) in [
+            ("What does SAVE_DELAY do?", 1),
+            ("What does SAVE_RETRIES do?", 0),
+            ("What does RETRIES_LIMIT do?", 0),
+        ] {
+            assert_eq!(reads(question, keys), expected, "{question}");
+        }
         // What everybody here speaks of need not be named.
         assert_eq!(reads("What does Saseo exit with?", "It exits with 2."), 1);
+    }
+
+    #[test]
+    fn in_a_small_library_a_name_on_two_pages_is_rare() {
+        let question = "What toner does the Kestrel 500 need?";
+        let mut found = found(
+            question,
+            vec![
+                passage("The Kestrel 300 needs toner 12.", 1.0, Some(0.9)),
+                passage("The Kestrel 500 needs toner 17.", 0.9, Some(0.9)),
+            ],
+        );
+        found.background = vec![Background {
+            language: Language::English,
+            cosine: 0.78,
+            chunks: 35,
+        }];
+        for term in &mut found.terms {
+            term.idf = rarity(35.0, 2.0);
+        }
+        let evidence = Evidence::gather(question, &found, 0.0).unwrap();
+        assert_eq!(evidence.passages().len(), 1);
+        assert!(evidence.passages()[0].text.contains("500"));
     }
 
     #[test]
@@ -630,7 +726,12 @@ mod tests {
 
     #[test]
     fn names_are_told_from_words() {
-        let found = |question: &str| names(question, Language::of(question)).concat().join(" ");
+        let found = |question: &str| {
+            let names = names(question, Language::of(question));
+            let terms: Vec<_> = names.into_iter().flat_map(|name| name.terms).collect();
+            terms.join(" ")
+        };
+        assert_eq!(found("Hi, I'm Peter from Munich. How do I get it?"), "");
         assert_eq!(
             found("Istio에서 v1.28 설정하는 방법은?"),
             "istio v1.28 1.28"
