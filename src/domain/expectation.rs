@@ -96,19 +96,23 @@ fn has_any(text: &str, parts: &[&str]) -> bool {
 // ---- Questions ----
 
 fn english_kind(words: &[&str]) -> Kind {
-    const MEASURED: [&str; 8] = [
-        "many", "much", "long", "large", "big", "often", "old", "far",
-    ];
-    const TIMES: [&str; 4] = ["year", "date", "day", "month"];
-    let pairs = || words.windows(2);
-    let asks = |first: &[&str], second: &[&str]| {
-        pairs().any(|pair| matches!(pair, [a, b] if first.contains(a) && second.contains(b)))
+    const MEASURED: &str =
+        "many much long large big often old far fast heavy tall high wide deep";
+    const MEASURES: &str =
+        "weight price cost number amount percentage speed height width length capacity";
+    const TIMES: &str = "year date day month";
+    let asks = |first: &str, second: &str| {
+        let mut pairs = words.windows(2);
+        pairs.any(|pair| matches!(pair, [a, b] if is_in(first, a) && is_in(second, b)))
     };
-    if asks(&["how"], &MEASURED) {
+    // "What is the weight …", but not "What changes the weight …".
+    let measures =
+        matches!(words, ["what", "is" | "are", "the", which, ..] if is_in(MEASURES, which));
+    if measures || asks("how", MEASURED) {
         return Kind::Amount;
     }
     // "What happens when …" asks for no time.
-    if words.first() == Some(&"when") || asks(&["what", "which"], &TIMES) {
+    if words.first() == Some(&"when") || asks("what which", TIMES) {
         return Kind::Time;
     }
     Kind::Anything
@@ -176,41 +180,74 @@ const KOREAN_ASKED_NOT: [&str; 7] = [
 // ---- Lines ----
 
 fn tells_amount(line: &str) -> bool {
-    const ENGLISH: &str = "one two three four five six seven eight nine ten eleven twelve twenty thirty forty \
-        fifty hundred thousand million half once twice no none all every unlimited forever \
-        daily weekly monthly always";
+    const ENGLISH: &str = "one two three four five six seven eight nine ten eleven twelve twenty \
+        thirty forty fifty hundred thousand million half once twice none unlimited free \
+        forever daily weekly monthly";
+    const PHRASES: [&str; 4] = ["no limit", "any number", "as many", "as much"];
     const KOREAN: &str =
-        "하나 둘 셋 다섯 여섯 일곱 여덟 아홉 스무 절반 모든 모두 무제한 없 매일 매주 매월";
+        "하나씩 둘 셋 다섯 여섯 일곱 여덟 아홉 스무 절반 무제한 무료 매일 매주 매월";
+    const KOREAN_PHRASES: [&str; 4] = ["제한이 없", "제한 없", "한도가 없", "제한은 없"];
     const BEFORE_COUNTERS: &str = "한 두 세 네 열";
     let lower = line.to_lowercase();
     let is_listed = |word: &&str| is_in(ENGLISH, word) || is_in(BEFORE_COUNTERS, word);
-    has_digit(line)
+    line.contains(char::is_numeric)
         || words(&lower).iter().any(is_listed)
         || KOREAN.split(' ').any(|part| lower.contains(part))
+        || has_any(&lower, &PHRASES)
+        || has_any(&lower, &KOREAN_PHRASES)
 }
 
 fn tells_time(line: &str) -> bool {
-    const ENGLISH: &str = "after before during until once when since every daily weekly monthly quarterly never \
-        always";
-    const BEGINNINGS: &str = "monday tuesday wednesday thursday friday saturday sunday weekday weekend january \
-        february march april june july august september october november december midnight";
+    const ENGLISH: &str = "after before during until once when since every daily weekly monthly \
+        quarterly never immediately today tomorrow morning noon evening night quarter spring \
+        summer autumn winter jan feb mar apr jun jul aug sep sept oct nov dec";
+    const BEGINNINGS: &str = "monday tuesday wednesday thursday friday saturday sunday weekday \
+        weekend january february march april june july august september october november \
+        december midnight";
     const KOREAN: &str =
         "요일 매일 매주 매월 매년 분기 오전 오후 자정 정오 때 후 전에 뒤 까지 부터 즉시";
     let lower = line.to_lowercase();
+    let words = words(&lower);
     let is_listed = |word: &&str| {
         is_in(ENGLISH, word) || BEGINNINGS.split(' ').any(|start| word.starts_with(start))
     };
-    has_digit(line)
-        || words(&lower).iter().any(is_listed)
+    words.iter().any(is_listed)
+        || words
+            .iter()
+            .enumerate()
+            .any(|(at, word)| is_time(word, words.get(at + 1)))
+        || has_clock(line)
         || KOREAN.split(' ').any(|part| lower.contains(part))
+}
+
+/// A year, "15th", "9am", "3월", or a number before a unit of time.
+fn is_time(word: &str, next: Option<&&str>) -> bool {
+    const UNITS: &str = "day days week weeks month months year years hour hours minute minutes \
+        second seconds am pm";
+    const ENDINGS: &str = "st nd rd th am pm";
+    const KOREAN: [char; 7] = ['년', '월', '일', '시', '분', '주', '초'];
+    let after = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    if after.len() == word.len() {
+        return false;
+    }
+    let is_year = after.is_empty() && word.len() == 4 && word.starts_with(['1', '2']);
+    is_year
+        || is_in(ENDINGS, after)
+        || after.starts_with(KOREAN)
+        || after.starts_with("개월")
+        || (after.is_empty() && next.is_some_and(|next| is_in(UNITS, next)))
+}
+
+/// 9:30
+fn has_clock(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    bytes
+        .windows(3)
+        .any(|three| matches!(three, [a, b':', b] if a.is_ascii_digit() && b.is_ascii_digit()))
 }
 
 fn is_in(list: &str, word: &str) -> bool {
     list.split(' ').any(|listed| listed == word)
-}
-
-fn has_digit(line: &str) -> bool {
-    line.chars().any(char::is_numeric)
 }
 
 #[cfg(test)]
@@ -233,7 +270,16 @@ mod tests {
         check(
             "How many documents can a collection hold?",
             &["It holds 5 of them.", "There is no limit.", "It holds two."],
-            &["A collection is a named set of documents."],
+            &[
+                "A collection is a named set of documents.",
+                "No, it works in China.",
+                "All of it is on the shelf.",
+            ],
+        );
+        check(
+            "What is the weight of it?",
+            &["It weighs 2 kg."],
+            &["It has a case."],
         );
         check(
             "How long may the name be?",
@@ -268,6 +314,21 @@ mod tests {
             "배포는 언제 해?",
             &["배포는 금요일에 한다.", "회의 후에 한다."],
             &["배포는 팀이 한다."],
+        );
+        check(
+            "In what year was it founded?",
+            &["It was founded in 1998."],
+            &["It was founded by 3 people."],
+        );
+        check(
+            "When does it start?",
+            &["At 9:30.", "On the 15th.", "After 3 days."],
+            &["It starts with 3 nodes."],
+        );
+        check(
+            "언제 시작해?",
+            &["3월 2일에 시작한다.", "9:30에 시작한다."],
+            &["노드 3개로 시작한다."],
         );
         check("What happens when it fails?", &["It starts again."], &[]);
     }
