@@ -234,3 +234,29 @@ async fn a_page_that_comes_twice_is_there_as_it_came_last() {
     let cards = room.shelving.library.cards(&Scope::default()).await;
     assert_eq!(cards.unwrap(), shelved.added);
 }
+
+#[tokio::test]
+async fn one_that_is_turned_away_does_not_hold_the_place_of_its_owner() {
+    let room = Room::new();
+    let from = |origin: &str, text: &str| Document {
+        origin: Some(origin.to_owned()),
+        text: text.to_owned(),
+        ..page(0, 1)
+    };
+    let mut acquisition = room.begin().await;
+    acquisition.take(from("a", "Ours.")).await.unwrap();
+    acquisition.commit("test").await.unwrap();
+
+    for theirs in ["Theirs.", "Ours."] {
+        let mut acquisition = room.begin().await;
+        acquisition.take(from("b", theirs)).await.unwrap();
+        let ours = from("a", &format!("Ours, after {theirs}"));
+        acquisition.take(ours.clone()).await.unwrap();
+        let shelved = acquisition.commit("test").await.unwrap();
+        assert_eq!(shelved.changed, [ours.card()]);
+        // Put back for the next round.
+        let mut acquisition = room.begin().await;
+        acquisition.take(from("a", "Ours.")).await.unwrap();
+        acquisition.commit("test").await.unwrap();
+    }
+}

@@ -212,7 +212,10 @@ impl<'a> Acquisition<'a> {
     /// Tells what is new, what takes another's place, what stands there already, and what must
     /// not take the place it asks for. `None` for what needs no more attention.
     fn lot(&mut self, document: &Document, card: &Card) -> Option<Lot> {
-        let first = self.taken.get(&card.shelfmark).map(|(first, _)| first);
+        // Only what came in holds the place against what comes later.
+        let first = self.taken.get(&card.shelfmark);
+        let first = first.filter(|(_, lot)| matches!(lot, Lot::Added | Lot::Changed));
+        let first = first.map(|(first, _)| first);
         if let Some(first) = first {
             if is_same(first, document) {
                 return None;
