@@ -147,7 +147,7 @@ fn leans(question: &str) -> bool {
         || words.iter().any(|word| is_korean_pointer(word))
         || points_alone(&words)
         || CARRIERS.iter().any(|start| lower.starts_with(start))
-        || analysis::content_terms(question).len() <= fewest(&words)
+        || says_little(question, &words)
 }
 
 fn is_korean_pointer(word: &str) -> bool {
@@ -167,13 +167,36 @@ fn points_alone(words: &[&str]) -> bool {
     opens || is(last, &POINTERS_ALONE) || which
 }
 
-/// A question of no more content terms than this says too little by itself; one that asks why
-/// mostly asks it of what was said.
-fn fewest(words: &[&str]) -> usize {
-    match words.first() {
+/// Whether it asks too little by itself; who asks why mostly asks it of what was said. Thanks
+/// ask nothing.
+fn says_little(question: &str, words: &[&str]) -> bool {
+    const ASKING: [&str; 16] = [
+        "why",
+        "how",
+        "what",
+        "which",
+        "who",
+        "where",
+        "when",
+        "왜",
+        "어떻게",
+        "어디",
+        "언제",
+        "누가",
+        "누구",
+        "뭐",
+        "몇",
+        "얼마",
+    ];
+    let fewest = match words.first() {
         Some(&("why" | "왜")) => 2,
         _ => 1,
-    }
+    };
+    let asks = question.ends_with(['?', '？'])
+        || words
+            .iter()
+            .any(|word| ASKING.iter().any(|asking| word.starts_with(asking)));
+    asks && analysis::content_terms(question).len() <= fewest
 }
 
 #[cfg(test)]
@@ -205,6 +228,9 @@ mod tests {
             "Does one command add several folders?",
             "Why does a reply sometimes contain less than the model wrote?",
             "로그 파일은 어디에 저장되나요?",
+            "thanks!",
+            "ok",
+            "고마워!",
             "왜 모델이 쓴 문장보다 답변이 짧아지나요?",
         ] {
             assert!(!leans(question), "{question}");
