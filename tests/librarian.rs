@@ -202,7 +202,7 @@ async fn nothing_that_the_pages_do_not_say_is_printed() {
     println!("{counts:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(
-        counts["rightly cited"] > 0 && counts["unanswerable declined"] > 20,
+        counts["rightly cited"] >= 13 && counts["unanswerable declined"] >= 32,
         "{counts:?}"
     );
 }
