@@ -327,9 +327,12 @@ fn names(question: &str, asked: Language) -> Vec<Name> {
     for (at, part) in parts.iter().enumerate() {
         // What stands between two of them is code.
         let is_code = at % 2 == 1 && at + 1 < parts.len();
-        for word in part.split_whitespace() {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        for (at, word) in words.iter().enumerate() {
             found.extend(if is_code {
-                Some(word.to_owned())
+                Some((*word).to_owned())
+            } else if counts_people(word, words.get(at + 1)) {
+                None
             } else {
                 name(word, place, asked)
             });
@@ -390,6 +393,16 @@ impl Place {
             Self::Within
         }
     }
+}
+
+/// "In my team of 12 people …", "12명인 팀에서": who asks, not what is asked about.
+fn counts_people(word: &str, next: Option<&&str>) -> bool {
+    const PEOPLE: [&str; 5] = ["people", "persons", "employees", "members", "colleagues"];
+    let counted = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_people =
+        |next: &&str| PEOPLE.contains(&next.trim_matches(|c: char| !c.is_alphabetic()));
+    counted.len() < word.len()
+        && (counted.starts_with('명') || (counted.is_empty() && next.is_some_and(is_people)))
 }
 
 /// Whether a word only counts: "(3)", or "2." where a sentence begins.
@@ -475,18 +488,34 @@ fn has_all(names: &[Name], passage: &Passage, found: &Found) -> bool {
     missing(names, &page) == 0.0
 }
 
-/// The share of `names` of which no passage has anything.
+fn is_year(term: &str) -> bool {
+    term.len() == 4
+        && ["19", "20"].iter().any(|century| term.starts_with(century))
+        && term.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The terms of these passages and of what stands above them.
+fn known(passages: &[&Passage]) -> BTreeSet<String> {
+    let texts = |passage: &&Passage| {
+        let mut found = terms(&above(passage));
+        found.extend(terms(&passage.text));
+        found
+    };
+    passages.iter().flat_map(texts).collect()
+}
+
+/// The share of `names` of which no passage has anything. Where no year stands at all, the year
+/// of the question says only when it is asked.
 fn missing(names: &[Name], passages: &[&Passage]) -> f32 {
-    if names.is_empty() {
+    let known = known(passages);
+    let tells_years = known.iter().any(|term| is_year(term));
+    let counts = |name: &&Name| tells_years || !name.terms.iter().all(|term| is_year(term));
+    let asked: Vec<&Name> = names.iter().filter(counts).collect();
+    if asked.is_empty() {
         return 0.0;
     }
-    let mut known = BTreeSet::new();
-    for passage in passages {
-        known.extend(terms(&above(passage)));
-        known.extend(terms(&passage.text));
-    }
-    let is_known = |name: &&Name| name.stands_in(&known);
-    1.0 - count(names.iter().filter(is_known)) / count(names.iter())
+    let lacks = |name: &&&Name| !name.stands_in(&known);
+    count(asked.iter().filter(lacks)) / count(asked.iter())
 }
 
 fn count<T>(things: impl Iterator<Item = T>) -> f32 {
@@ -676,6 +705,14 @@ mod tests {
     }
 
     #[test]
+    fn a_year_is_held_only_against_a_page_that_tells_years() {
+        let question = "How long is the leave in 2026?";
+        assert_eq!(reads(question, "The leave is 15 days long."), 1);
+        assert_eq!(reads(question, "In 2026 the leave is 15 days long."), 1);
+        assert_eq!(reads(question, "In 2025 the leave was 12 days long."), 0);
+    }
+
+    #[test]
     fn in_a_small_library_a_name_on_two_pages_is_rare() {
         let question = "What toner does the Kestrel 500 need?";
         let mut found = found(
@@ -744,6 +781,8 @@ mod tests {
         assert_eq!(found("It stopped. Restarting helps?"), "");
         assert_eq!(found("2. How many days are there? (3)"), "");
         assert_eq!(found("1) 휴가는 며칠이야?"), "");
+        assert_eq!(found("In my team of 12 people, who approves it?"), "");
+        assert_eq!(found("팀이 12명인데 누가 승인해?"), "");
         assert_eq!(found("What does code 2 mean in #31?"), "2 31");
         assert_eq!(
             found("What does `saseo merge` do with --dry-run?"),
