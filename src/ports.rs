@@ -15,7 +15,7 @@ use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
 use crate::domain::event::{Event, EventKey};
 use crate::domain::page::Page;
 use crate::domain::passage::{Found, Passage, Scope};
-use crate::domain::revision::{Entry, Revision};
+use crate::domain::revision::{Damage, Entry, Revision};
 
 pub use crate::domain::prompt::{Message, Role};
 pub use crate::domain::receipt::{Ended, ModelIdentity, Sampling};
@@ -322,6 +322,9 @@ pub struct Query {
 pub trait Library: Send + Sync {
     /// The newest revision.
     fn revision(&self) -> Revision;
+    /// What the register has lost, as far as it is known. Then the library may lack documents,
+    /// and takes no changes.
+    fn damage(&self) -> Option<Damage>;
     /// Passages for `query` within `scope`, best first.
     async fn search(&self, query: &Query, scope: &Scope) -> Result<Found, Unread>;
     /// The cards of all documents within `scope`, by collection and URI.

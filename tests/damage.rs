@@ -335,6 +335,110 @@ async fn who_asks_an_empty_library_is_told_how_to_fill_it() {
     assert!(asked.stderr.contains("the library is empty"), "{asked:?}");
 }
 
+/// What is said of a register of one revision that is empty.
+const LOST: &str = "the register has lost lines: it ends at r0, and the index knows r1; restore \
+    register.jsonl from a backup, or import an export into a new data folder";
+
+/// A library whose register is empty and whose index knows better, with the lost line, the file
+/// of a text and an export.
+async fn with_a_lost_line() -> (Program, String, Vec<u8>, PathBuf, String) {
+    let (program, wiki, file) = with_a_text().await;
+    let export = program.path("export").display().to_string();
+    let exported = program.run(&["library", "export", &export]).await;
+    assert_eq!(exported.code, Some(0), "{exported:?}");
+    let register = program.path("data/register.jsonl");
+    let line = std::fs::read(&register).unwrap();
+    std::fs::write(&register, "").unwrap();
+    (program, wiki, line, file, export)
+}
+
+#[tokio::test]
+async fn who_lost_the_register_loses_no_text_and_gets_all_back_with_it() {
+    let (program, wiki, line, file, export) = with_a_lost_line().await;
+    let cut_short = r#"{"oldest":1,"unfinished":true}"#;
+    program.write("data/compacted.json", cut_short);
+    for args in [
+        &["library", "compact"][..],
+        &["library", "add", &wiki],
+        &["library", "rebuild"],
+        &["library", "import", &export],
+        &["library", "export", &export],
+    ] {
+        let ran = program.run(args).await;
+        assert_eq!(ran.code, Some(1), "{args:?} {ran:?}");
+        assert_eq!(ran.stdout, "", "{args:?} {ran:?}");
+        let refusal = format!("{LOST}; until then nothing is changed and nothing removed\n");
+        assert!(ran.stderr.ends_with(&refusal), "{args:?} {ran:?}");
+    }
+    for args in [
+        &["library", "list"][..],
+        &["library", "log"],
+        &["library", "status"],
+    ] {
+        let ran = program.run(args).await;
+        assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
+        assert_eq!(ran.stderr.matches(LOST).count(), 1, "{args:?} {ran:?}");
+        assert!(!ran.stderr.contains("is empty"), "{args:?} {ran:?}");
+    }
+    for args in [&["library", "verify"][..], &["doctor"]] {
+        let ran = program.run(args).await;
+        assert_eq!(ran.code, Some(1), "{args:?} {ran:?}");
+        assert!(ran.stdout.contains(LOST), "{args:?} {ran:?}");
+    }
+    assert!(file.exists());
+
+    program.write("data/register.jsonl", line);
+    std::fs::remove_file(program.path("data/compacted.json")).unwrap();
+
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
+    assert_eq!(program.run(&["library", "compact"]).await.code, Some(0));
+}
+
+#[tokio::test]
+async fn a_library_that_lost_its_register_is_not_told_as_an_empty_one() {
+    let (program, _, _, _, _) = with_a_lost_line().await;
+    let korean = "등록대장은 r0에서 끝나지만 색인은 r1까지 알고 있습니다";
+    for (question, told) in [
+        ("How many days of leave?", LOST),
+        ("연차는 며칠이야?", korean),
+    ] {
+        let asked = program.run(&["ask", question]).await;
+        assert_eq!(asked.code, Some(0), "{asked:?}");
+        assert!(asked.stderr.contains(told), "{asked:?}");
+        assert!(!asked.stderr.contains(HOW), "{asked:?}");
+        let asked = program.run(&["ask", question, "--json"]).await.object();
+        let warning = asked["warnings"][0].as_str().unwrap();
+        assert!(warning.contains(told), "{asked}");
+    }
+    let searched = program.run(&["library", "search", "leave", "--json"]).await;
+    assert_eq!(searched.object()["warnings"], json!([LOST]));
+    let listed = [&["library", "list"], &IN_THE_KITCHEN[..]].concat();
+    let listed = program.run(&listed).await;
+    assert!(!listed.stderr.contains("is empty"), "{listed:?}");
+}
+
+#[tokio::test]
+async fn who_has_no_backup_of_the_register_goes_on_by_saying_so() {
+    let (program, wiki, _, _, _) = with_a_lost_line().await;
+
+    let rebuilt = program.run(&["library", "rebuild", "--accept-loss"]).await;
+
+    assert_eq!(rebuilt.code, Some(0), "{rebuilt:?}");
+    let given_up = "r1 is given up, and the register ends at r0; ";
+    assert!(rebuilt.stdout.starts_with(given_up), "{rebuilt:?}");
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(
+        (verified.code, &*verified.stderr),
+        (Some(0), ""),
+        "{verified:?}"
+    );
+    let added = program.run(&["library", "add", &wiki, "--json"]).await;
+    assert_eq!(added.object()["revision"], 1, "{added:?}");
+    assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
+}
+
 /// sled takes its first 512 KiB at once; a hundred receipts of this do not fit there.
 fn long_question() -> String {
     format!(

@@ -13,7 +13,7 @@ use saseo::domain::document::{Card, CollectionName, Digest, Document, Shelfmark}
 use saseo::domain::embedding::Embedding;
 use saseo::domain::language::Language;
 use saseo::domain::passage::{Found, Scope};
-use saseo::domain::revision::{Entry, Revision};
+use saseo::domain::revision::{Damage, Entry, Revision};
 use saseo::ports::{Accession, Embedder as _, Library, Prepared, Query, Uncommitted, Unread};
 
 use crate::support::embedder::WordHashes;
@@ -28,6 +28,10 @@ struct Counted {
 impl Library for Counted {
     fn revision(&self) -> Revision {
         self.library.revision()
+    }
+
+    fn damage(&self) -> Option<Damage> {
+        self.library.damage()
     }
 
     async fn search(&self, query: &Query, scope: &Scope) -> Result<Found, Unread> {

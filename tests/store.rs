@@ -21,7 +21,7 @@ use saseo::domain::document::{CollectionName, Digest, Document, Shelfmark};
 use saseo::domain::embedding::Embedding;
 use saseo::domain::language::Language;
 use saseo::domain::passage::{Found, Scope};
-use saseo::domain::revision::{Change, Revision};
+use saseo::domain::revision::{Change, Damage, Revision};
 use saseo::ports::{
     Accession, Clock, Embedder as _, Ledger as _, Library as _, Order, Prepared, Query,
     Uncommitted, Unread,
@@ -605,8 +605,180 @@ async fn a_lost_line_of_the_register_is_told() {
             fs::write(&register, &bytes[..first]).unwrap();
         })
         .await;
-    assert!(room.notes[0].contains("has seen r2"), "{:?}", room.notes);
+    assert_eq!(room.notes, [lost_after(1, 2)]);
+    assert_eq!(room.findings().await, [lost_after(1, 2)]);
     assert_eq!(room.ask("one two").await, ["a.md"]);
+}
+
+/// What is said of a register that ends early.
+fn lost_after(ends: u64, seen: u64) -> String {
+    format!(
+        "the register has lost lines: it ends at r{ends}, and the index knows r{seen}; restore \
+         register.jsonl from a backup, or import an export into a new data folder"
+    )
+}
+
+/// The sentence of an error with those below it.
+fn whole(error: &dyn std::error::Error) -> String {
+    let below = std::iter::successors(Some(error), |error| error.source());
+    let told: Vec<_> = below.map(ToString::to_string).collect();
+    told.join(": ")
+}
+
+/// Checks that everything that would make the loss final is refused, and removes nothing.
+async fn check_refused(room: &Room, export: &Path, said: &str) {
+    let shelved = texts(room);
+    let library = &room.library;
+    let added = vec![room.put("c.md", "A rule that is new.")];
+    let removed = vec![Order::Remove(shelfmark("library", "b.md"))];
+    for orders in [added, removed] {
+        let refusal = library.commit(orders, "test").await.unwrap_err();
+        assert!(whole(&refusal).contains(said), "{}", whole(&refusal));
+    }
+    let refusals = [
+        library.compact(&room.ledger, None).await.err(),
+        library.rebuild(tools(&room.embedder)).await.err(),
+        library.import(export).await.err(),
+        library.export(export).await.err(),
+    ];
+    for refusal in refusals {
+        let refusal = refusal.unwrap().to_string();
+        assert!(refusal.contains(said), "{refusal}");
+        assert!(refusal.contains("nothing is changed"), "{refusal}");
+    }
+    assert!(library.accession().await.is_err());
+    assert_eq!(texts(room), shelved);
+    assert_eq!(room.ledger.recent(9).await.unwrap().len(), 2);
+}
+
+/// The names of all texts on the shelf.
+fn texts(room: &Room) -> BTreeSet<PathBuf> {
+    let folders = fs::read_dir(room.path("documents")).unwrap();
+    let texts = folders.flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap());
+    let texts = texts.map(|text| text.unwrap().path());
+    texts.filter(|text| text.is_file()).collect()
+}
+
+#[tokio::test]
+async fn a_library_that_lost_lines_of_its_register_changes_nothing_until_they_are_back() {
+    let (mut room, _) = with_a_secret().await;
+    let export = tempfile::tempdir().unwrap();
+    let export = export.path().join("export");
+    room.library.export(&export).await.unwrap();
+    let whole = fs::read(room.path("register.jsonl")).unwrap();
+    let first = find(&whole, b"\n") + 1;
+    for (left, ends) in [(0, 0), (first, 1), (first - 9, 0), (whole.len() - 1, 2)] {
+        room = room
+            .reopened(|folder| {
+                fs::write(folder.join("register.jsonl"), &whole[..left]).unwrap();
+                fs::write(folder.join("compacted.json"), UNFINISHED).unwrap();
+            })
+            .await;
+        assert_eq!(room.notes[0], lost_after(ends, 3));
+        let waits = "a compaction was cut short; it is ended when the register is whole";
+        let last = room.notes.last().unwrap();
+        assert!(last.starts_with(waits), "{:?}", room.notes);
+        check_refused(&room, &export, &lost_after(ends, 3)).await;
+        // The next opening knows it too, and has not forgotten it by catching up.
+        room = room.reopened(another_analyser).await;
+        assert!(
+            room.notes.contains(&lost_after(ends, 3)),
+            "{:?}",
+            room.notes
+        );
+        room = room.reopened(|_| ()).await;
+        check_refused(&room, &export, &lost_after(ends, 3)).await;
+        room = room
+            .reopened(|folder| {
+                fs::write(folder.join("register.jsonl"), &whole).unwrap();
+                fs::remove_file(folder.join("compacted.json")).unwrap();
+            })
+            .await;
+        assert_eq!(room.findings().await, Vec::<String>::new());
+        assert_eq!(room.ask_at("secret go", 1).await, ["a.md"]);
+    }
+    assert_eq!(room.add("c.md", "A rule that is new.").await, Revision(4));
+}
+
+/// What a compaction up to r3 leaves that was cut short.
+const UNFINISHED: &str = r#"{"oldest":3,"unfinished":true}"#;
+
+#[tokio::test]
+async fn a_line_that_the_index_knows_is_not_told_as_one_that_was_never_finished() {
+    let room = Room::new().await;
+    room.add("a.md", "One.").await;
+    let room = room
+        .reopened(|folder| {
+            let register = folder.join("register.jsonl");
+            let bytes = fs::read(&register).unwrap();
+            fs::write(&register, &bytes[..40]).unwrap();
+        })
+        .await;
+    assert_eq!(room.notes[0], lost_after(0, 1));
+    let torn =
+        "the register was damaged: what is left of its last line (40 bytes) was moved to";
+    assert!(room.notes[1].starts_with(torn), "{:?}", room.notes);
+    assert_eq!(room.notes.len(), 2);
+}
+
+#[tokio::test]
+async fn a_register_that_went_another_way_than_the_index_knows_changes_nothing() {
+    let other = Room::new().await;
+    other.add("a.md", "A rule of another library.").await;
+    other.add("b.md", "Another rule of it.").await;
+    let (room, _) = with_a_secret().await;
+    let export = tempfile::tempdir().unwrap();
+    let export = export.path().join("export");
+    room.library.export(&export).await.unwrap();
+    other.add("c.md", "The third rule of it.").await;
+    let foreign = fs::read(other.path("register.jsonl")).unwrap();
+    let folder = room.closed();
+    fs::write(folder.path().join("register.jsonl"), foreign).unwrap();
+    let embedder = WordHashes::new(64);
+    let Opened {
+        library,
+        ledger,
+        notes,
+        inbox: _,
+    } = open(folder.path(), &embedder).unwrap();
+    let room = Room {
+        folder,
+        library,
+        ledger,
+        embedder,
+        notes,
+    };
+    let said = "its line r3 is not the one the index knows";
+    assert!(room.notes[0].contains(said), "{:?}", room.notes);
+    check_refused(&room, &export, said).await;
+}
+
+#[tokio::test]
+async fn who_accepts_that_lines_are_lost_goes_on_without_them() {
+    let (room, secret) = with_a_secret().await;
+    let room = room
+        .reopened(|folder| fs::write(folder.join("register.jsonl"), "").unwrap())
+        .await;
+    let lost = Damage::LinesLost {
+        ends: Revision(0),
+        seen: Revision(3),
+    };
+    assert_eq!(room.library.damage(), Some(lost));
+
+    assert_eq!(room.library.accept_loss().await.unwrap(), Some(lost));
+
+    assert_eq!(room.library.damage(), None);
+    assert_eq!(room.library.accept_loss().await.unwrap(), None);
+    let room = room.reopened(|_| ()).await;
+    assert_eq!(room.notes, Vec::<String>::new());
+    room.library.rebuild(tools(&room.embedder)).await.unwrap();
+    assert_eq!(room.findings().await, Vec::<String>::new());
+    assert_eq!(texts(&room).len(), 3);
+    assert_eq!(room.add("c.md", "A rule that is new.").await, Revision(1));
+    assert_eq!(room.ask("rule").await, ["c.md"]);
+    let compacted = room.library.compact(&room.ledger, None).await.unwrap();
+    assert!(compacted.forgotten.contains(&secret));
+    assert_eq!(texts(&room).len(), 1);
 }
 
 #[tokio::test]
@@ -709,14 +881,7 @@ async fn a_rebuilt_library_gives_the_same_passages_and_embeds_nothing_again() {
 async fn an_index_with_the_terms_of_another_analyser_is_made_anew_without_the_model() {
     let room = library_of(5).await;
     let before = answers(&room).await;
-    let room = room
-        .reopened(|folder| {
-            let db = sled::open(folder.join("index/g1")).unwrap();
-            let meta = db.open_tree("meta").unwrap();
-            meta.insert("analysis", "another's").unwrap();
-            db.flush().unwrap();
-        })
-        .await;
+    let room = room.reopened(another_analyser).await;
     assert!(
         room.notes[0].contains("lacks 8 documents"),
         "{:?}",
@@ -726,6 +891,14 @@ async fn an_index_with_the_terms_of_another_analyser_is_made_anew_without_the_mo
     assert_eq!(answers(&room).await, before);
     let room = room.reopened(|_| ()).await;
     assert_eq!(room.notes, Vec::<String>::new());
+}
+
+/// Makes the terms of the index in `folder` look like another analyser's.
+fn another_analyser(folder: &Path) {
+    let db = sled::open(folder.join("index/g1")).unwrap();
+    let meta = db.open_tree("meta").unwrap();
+    meta.insert("analysis", "another's").unwrap();
+    db.flush().unwrap();
 }
 
 #[tokio::test]
@@ -864,8 +1037,7 @@ async fn check_ended(killed: impl FnOnce(&Path, Digest)) {
     let (room, secret) = with_a_secret().await;
     let room = room
         .reopened(|folder| {
-            let begun = r#"{"oldest":3,"unfinished":true}"#;
-            fs::write(folder.join("compacted.json"), begun).unwrap();
+            fs::write(folder.join("compacted.json"), UNFINISHED).unwrap();
             killed(folder, secret);
         })
         .await;
@@ -920,6 +1092,7 @@ async fn a_library_that_lost_its_newest_line_is_read_where_it_stands() {
         .await;
     assert_eq!(room.library.revision(), Revision(2));
     assert_eq!(room.ask("rule").await, ["b.md"]);
+    room.library.accept_loss().await.unwrap();
     room.add("c.md", "A rule that is new.").await;
     assert_eq!(room.ask_at("rule", 2).await, ["b.md"]);
 }

@@ -13,6 +13,7 @@ use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::{Block, Page};
 use crate::domain::passage::Scope;
+use crate::domain::render;
 use crate::domain::reply;
 use crate::ports::{
     Acquirer, Cause, Handed, Inbox, Messenger, Offered, Order, Query, Unacquired, Unread,
@@ -210,8 +211,10 @@ impl Errand<'_> {
                 format!("questions waiting: {waiting}"),
             ],
         };
+        let damage = desk.library.damage();
+        let damage = damage.map(|damage| render::damaged(damage, self.language()));
         Ok(Page {
-            blocks: lines.map(Block::text).to_vec(),
+            blocks: lines.into_iter().chain(damage).map(Block::text).collect(),
             buttons: Vec::new(),
         }
         .into())

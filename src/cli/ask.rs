@@ -129,10 +129,10 @@ async fn settled(desk: &Desk, asked: &Asked, audience: &dyn Audience) -> anyhow:
         },
         Err(error) => return Err(error.into()),
     };
-    if receipt.passages.is_empty() {
+    if receipt.passages.is_empty() || desk.library.damage().is_some() {
         let language = render::language(&receipt.outcome);
         let empty = vacancy(&*desk.library, &asked.scope, language).await?;
-        warnings.extend(empty.map(str::to_owned));
+        warnings.extend(empty);
     }
     Ok(Reply {
         receipt,

@@ -10,6 +10,8 @@ use crate::adapters::models::manifest::{ChatEngine, EmbeddingEngine};
 use crate::adapters::models::verify;
 use crate::adapters::store::{Standing, Trouble};
 use crate::domain::figures::count;
+use crate::domain::language::Language;
+use crate::domain::render;
 use crate::ports::Library as _;
 use crate::settings::Settings;
 #[cfg(feature = "discord")]
@@ -175,6 +177,9 @@ async fn library(settings: &Settings) -> Result<String, String> {
         .sizes()
         .await
         .map_err(|error| because(&error.into()))?;
+    if let Some(damage) = shelves.library.damage() {
+        return Err(render::damaged(damage, Language::English));
+    }
     let revision = shelves.library.revision();
     match shelves.library.standing() {
         Standing::Ready => Ok(format!(

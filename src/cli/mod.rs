@@ -169,7 +169,9 @@ async fn known(
     let refused = NoSuchCollection {
         name: odd.clone(),
         at: as_of.map_or_else(String::new, |revision| format!(" at {revision}")),
-        there: if names.is_empty() {
+        there: if let Some(damage) = library.damage() {
+            render::damaged(damage, Language::English)
+        } else if names.is_empty() {
             render::words(Language::English).empty_library.to_owned()
         } else {
             format!("there are: {}", names.join(", "))
@@ -178,12 +180,16 @@ async fn known(
     Err(refused.into())
 }
 
-/// What to say where the library has nothing at all at the revision of `scope`.
+/// What to say where the library lacks documents that it had, or has nothing at all at the
+/// revision of `scope`.
 async fn vacancy(
     library: &dyn Library,
     scope: &Scope,
     language: Language,
-) -> anyhow::Result<Option<&'static str>> {
+) -> anyhow::Result<Option<String>> {
+    if let Some(damage) = library.damage() {
+        return Ok(Some(render::damaged(damage, language)));
+    }
     let all = Scope {
         as_of: scope.as_of,
         collections: Vec::new(),
@@ -191,7 +197,7 @@ async fn vacancy(
     let cards = library.cards(&all).await?;
     Ok(cards
         .is_empty()
-        .then_some(render::words(language).empty_library))
+        .then(|| render::words(language).empty_library.to_owned()))
 }
 
 fn collection(raw: &str) -> Result<CollectionName, String> {

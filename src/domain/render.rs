@@ -3,6 +3,7 @@
 use super::answer::{Citation, Declined, Manner, Outcome};
 use super::language::Language;
 use super::receipt::Receipt;
+use super::revision::Damage;
 
 /// The fixed words around an answer, in one language.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,35 @@ pub fn words(language: Language) -> &'static Words {
     match language {
         Language::Korean => &KOREAN,
         Language::English | Language::Other => &ENGLISH,
+    }
+}
+
+/// What happened to the register, and what to do.
+pub fn damaged(damage: Damage, language: Language) -> String {
+    let what = match (language, damage) {
+        (Language::Korean, Damage::LinesLost { ends, seen }) => format!(
+            "등록대장에서 줄이 없어졌습니다. 등록대장은 {ends}에서 끝나지만 색인은 {seen}까지 \
+             알고 있습니다"
+        ),
+        (Language::Korean, Damage::LineChanged(line)) => {
+            format!("등록대장의 {line} 줄이 색인이 아는 줄과 다릅니다")
+        },
+        (Language::English | Language::Other, Damage::LinesLost { ends, seen }) => format!(
+            "the register has lost lines: it ends at {ends}, and the index knows {seen}"
+        ),
+        (Language::English | Language::Other, Damage::LineChanged(line)) => {
+            format!("the register was changed: its line {line} is not the one the index knows")
+        },
+    };
+    match language {
+        Language::Korean => format!(
+            "{what}. 백업에서 register.jsonl을 복원하거나, 내보낸 파일을 새 데이터 폴더로 \
+             가져오세요"
+        ),
+        Language::English | Language::Other => format!(
+            "{what}; restore register.jsonl from a backup, or import an export into a new data \
+             folder"
+        ),
     }
 }
 

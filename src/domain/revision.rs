@@ -59,6 +59,16 @@ pub struct Entry {
     pub previous: Digest,
 }
 
+/// How the register differs from what was seen of it before. Who goes on from such a register
+/// forgets what the lost lines put on the shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// It ends at `ends`, and was seen up to `seen`.
+    LinesLost { ends: Revision, seen: Revision },
+    /// The line of this revision is another one than was seen.
+    LineChanged(Revision),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,6 +92,8 @@ fn fill<W: Write + Seek>(
     path: &Path,
 ) -> Result<(), Trouble> {
     let now = core.now();
+    // It would take the place of an export that has what is lost.
+    now.intact()?;
     let about = About {
         format: FORMAT,
         oldest: now.oldest.0,
@@ -163,6 +165,7 @@ struct Parcel<'a> {
 }
 
 fn import(core: &Core, writer: &mut Writer, path: &Path) -> Result<Vec<String>, Trouble> {
+    core.now().intact()?;
     let revisions = core.now().revision.0;
     if revisions > 0 {
         return Err(Trouble::NotEmpty(revisions));
@@ -188,7 +191,7 @@ fn import(core: &Core, writer: &mut Writer, path: &Path) -> Result<Vec<String>, 
 
 /// Takes up what now lies on disk; the rows are for `catch_up` to make.
 fn open_again(core: &Core, writer: &mut Writer) -> Result<Vec<String>, Trouble> {
-    let (register, lines, note) = Register::open(&core.folder)?;
+    let (register, lines, torn) = Register::open(&core.folder)?;
     let (catalogue, places) = Catalogue::of(&lines.entries);
     let mut next = Snapshot::clone(&core.now());
     next.revision = lines.head().revision;
@@ -197,7 +200,7 @@ fn open_again(core: &Core, writer: &mut Writer) -> Result<Vec<String>, Trouble> 
     next.miss_all();
     core.swap(next);
     *writer = Writer { register, places };
-    Ok(note.into_iter().collect())
+    Ok(torn.map(|torn| torn.told(None)).into_iter().collect())
 }
 
 impl Parcel<'_> {

@@ -47,6 +47,7 @@ pub(super) fn commit(
         // A commit died between its line and its snapshot; a new start sorts that out.
         return Err(Trouble::RegisterStuck);
     }
+    now.intact()?;
     let steps = plan(core, wanted, &writer.places, &now);
     if steps.is_empty() {
         return Ok(now.revision);

@@ -94,7 +94,17 @@ pub(super) fn go_on(
     if !horizon(&core.folder)?.unfinished {
         return Ok(());
     }
-    let oldest = core.now().oldest;
+    let now = core.now();
+    if now.damage.is_some() {
+        notes.push(
+            "a compaction was cut short; it is ended when the register is whole again, and \
+             nothing was removed"
+                .to_owned(),
+        );
+        return Ok(());
+    }
+    let oldest = now.oldest;
+    drop(now);
     notes.push(match compact(core, head, receipts, oldest) {
         Ok(_) => "a compaction was cut short; it is done now".to_owned(),
         Err(trouble) => format!(
@@ -147,9 +157,10 @@ fn compact(
 ) -> Result<Compacted, Trouble> {
     let before = disk::size(&core.folder);
     let now = core.now();
+    now.intact()?;
     now.ready(core.fingerprint.as_ref())?;
     let index = moved(core, &now, oldest)?;
-    index.complete(head)?;
+    index.complete(Some(head))?;
     // From here on what is forgotten is not read, whatever happens.
     let begun = Horizon {
         oldest: oldest.0,

@@ -10,6 +10,9 @@ use std::time::Duration;
 use crate::domain::document::Digest;
 use crate::domain::embedding::Fingerprint;
 use crate::domain::figures::count;
+use crate::domain::language::Language;
+use crate::domain::render;
+use crate::domain::revision::Damage;
 use crate::ports::{Cause, Uncommitted, Unread};
 
 /// Why the store could not do what it was asked.
@@ -35,6 +38,8 @@ pub enum Trouble {
         line: u64,
         why: &'static str,
     },
+    #[error("{}; until then nothing is changed and nothing removed", render::damaged(*.0, Language::English))]
+    Damaged(Damage),
     #[error(
         "the register could not be brought back to its last whole line; stop saseo, see to the disk, and start it again"
     )]

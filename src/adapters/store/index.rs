@@ -168,9 +168,10 @@ impl Index {
         Ok(())
     }
 
-    /// Says that all documents up to `head` are in it, durable when this returns.
-    pub(super) fn complete(&self, head: Head) -> Result<(), Trouble> {
-        if head.revision.0 > 0 {
+    /// Says that all documents up to `head` are in it, durable when this returns. Without a
+    /// head it goes on knowing the one it has seen.
+    pub(super) fn complete(&self, head: Option<Head>) -> Result<(), Trouble> {
+        if let Some(head) = head.filter(|head| head.revision.0 > 0) {
             self.set_head(head)?;
         }
         self.meta.insert(ANALYSIS, &analysis_today())?;

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use super::catalogue::Holding;
 use super::failure::Trouble;
 use super::index::{Entrant, Index, Rows};
+use super::register::Head;
 use super::segment::Fillings;
 use super::snapshot::{Snapshot, Standing};
 use super::{Core, Stacks, Writer, blocking, disk, rows, verify};
 use crate::domain::chunk::Chunk;
 use crate::domain::document::{Card, Document};
 use crate::domain::embedding::{Embedding, Purpose};
+use crate::domain::revision::Damage;
 use crate::ports::{Embedder, Unembedded};
 
 /// Cuts a document into chunks.
@@ -56,7 +58,9 @@ impl Stacks {
         let mut next = Snapshot::clone(&now);
         next.grow(indexed.fillings.seal());
         next.standing = Standing::Ready;
-        finish(index, &writer).await?;
+        // The head of a damaged register would hide the damage from here on.
+        let head = now.damage.is_none().then(|| writer.register.head());
+        finish(index, head).await?;
         self.core.swap(next);
         Ok(indexed.notes)
     }
@@ -67,6 +71,7 @@ impl Stacks {
     pub async fn rebuild(&self, tools: Tools<'_>) -> Result<Vec<String>, Trouble> {
         let writer = Arc::clone(&self.writer).lock_owned().await;
         let now = self.core.now();
+        now.intact()?;
         disk::Room::of(&self.core.folder)?.gate()?;
         let (root, old) = (self.core.index_root(), Arc::clone(&now.index));
         let index = blocking(move || fresh(&root, &old)).await?;
@@ -84,6 +89,25 @@ impl Stacks {
         Ok(notes)
     }
 
+    /// Takes the register as it stands, so that the library can be changed again: what its
+    /// lost lines put on the shelf is given up. Gives back what there was of damage.
+    pub async fn accept_loss(&self) -> Result<Option<Damage>, Trouble> {
+        let writer = Arc::clone(&self.writer).lock_owned().await;
+        let core = Arc::clone(&self.core);
+        blocking(move || {
+            let now = core.now();
+            if now.damage.is_some() {
+                now.index.set_head(writer.register.head())?;
+                now.index.flush()?;
+                let mut next = Snapshot::clone(&now);
+                next.damage = None;
+                core.swap(next);
+            }
+            Ok(now.damage)
+        })
+        .await
+    }
+
     /// The snapshot on a new index, which has taken over.
     async fn remade(
         &self,
@@ -93,7 +117,7 @@ impl Stacks {
     ) -> Result<(Snapshot, Vec<String>), Trouble> {
         let numbers: BTreeSet<u32> = now.kept().map(|(number, _)| number).collect();
         let indexed = index_all(&self.core, index, &numbers, tools).await?;
-        finish(Arc::clone(index), writer).await?;
+        finish(Arc::clone(index), Some(writer.register.head())).await?;
         let (root, taking_over) = (self.core.index_root(), Arc::clone(index));
         blocking(move || taking_over.take_over(&root)).await?;
         let mut next = now.clone();
@@ -119,8 +143,7 @@ fn fresh(root: &std::path::Path, old: &Index) -> Result<Arc<Index>, Trouble> {
     Ok(Arc::new(index))
 }
 
-async fn finish(index: Arc<Index>, writer: &Writer) -> Result<(), Trouble> {
-    let head = writer.register.head();
+async fn finish(index: Arc<Index>, head: Option<Head>) -> Result<(), Trouble> {
     blocking(move || index.complete(head)).await
 }
 

@@ -57,8 +57,10 @@ use snapshot::Snapshot;
 
 use crate::domain::document::{Card, Digest};
 use crate::domain::embedding::{Embedding, Fingerprint};
+use crate::domain::language::Language;
 use crate::domain::passage::{Found, Scope};
-use crate::domain::revision::{Entry, Revision};
+use crate::domain::render;
+use crate::domain::revision::{Damage, Entry, Revision};
 use crate::ports::{Accession, Cause, Clock, Library, Query, Uncommitted, Unread};
 
 const DOCUMENTS: &str = "documents";
@@ -172,8 +174,8 @@ impl Stacks {
         } = state;
         let folder = folder.as_path();
         let (register, lines, torn) = Register::open(folder)?;
-        notes.extend(torn);
         let (snapshot, places) = snapshot_of(folder, &lines, fingerprint.as_ref(), &mut notes)?;
+        notes.extend(torn.map(|torn| torn.told(snapshot.damage)));
         let core = Arc::new(Core {
             folder: folder.to_owned(),
             documents: Documents::open(folder.join(DOCUMENTS))?,
@@ -252,37 +254,35 @@ fn snapshot_of(
     let (catalogue, places) = Catalogue::of(&lines.entries);
     let oldest = compact::oldest(folder, lines.head().revision)?;
     let loaded = Index::open(&folder.join(INDEX), &catalogue, notes)?;
-    notes.extend(unlike(&loaded.index, lines)?);
-    let snapshot = Snapshot::new(lines.head().revision, oldest, catalogue, loaded);
+    let damage = damage(&loaded.index, lines)?;
+    notes.extend(damage.map(|damage| render::damaged(damage, Language::English)));
+    let mut snapshot = Snapshot::new(lines.head().revision, oldest, catalogue, loaded);
+    snapshot.damage = damage;
     let snapshot = snapshot.standing_to(fingerprint)?;
     notes.extend(snapshot.complaint(fingerprint));
     Ok((snapshot, places))
 }
 
-/// Says so when the index has seen another register than this one.
-fn unlike(index: &Index, lines: &Lines) -> Result<Option<String>, Trouble> {
+/// How the register differs from what the index has seen of it.
+fn damage(index: &Index, lines: &Lines) -> Result<Option<Damage>, Trouble> {
     let Some(seen) = index.head()? else {
         return Ok(None);
     };
-    let at = seen.revision.checked_sub(1).map(usize::try_from);
-    let line = at.and_then(Result::ok).and_then(|at| lines.digests.get(at));
-    if line.is_some_and(|digest| *digest.as_bytes() == seen.digest) {
+    let Some(at) = seen.revision.checked_sub(1) else {
         return Ok(None);
-    }
-    Ok(Some(if line.is_none() {
-        format!(
-            "the register ends at {}, but the index has seen r{}; lines of the register are lost: \
-             look for them in a backup",
-            lines.head().revision,
-            seen.revision
-        )
-    } else {
-        format!(
-            "line {} of the register is not the one the index has seen; put a copy of \
-             register.jsonl from a backup in its place",
-            seen.revision
-        )
-    }))
+    };
+    let line = usize::try_from(at)
+        .ok()
+        .and_then(|at| lines.digests.get(at));
+    let (ends, seen_at) = (lines.head().revision, Revision(seen.revision));
+    Ok(match line {
+        Some(digest) if *digest.as_bytes() == seen.digest => None,
+        Some(_) => Some(Damage::LineChanged(seen_at)),
+        None => Some(Damage::LinesLost {
+            ends,
+            seen: seen_at,
+        }),
+    })
 }
 
 /// Runs what reads and writes files where it holds up nobody.
@@ -298,6 +298,10 @@ async fn blocking<T: Send + 'static>(
 impl Library for Stacks {
     fn revision(&self) -> Revision {
         self.core.now().revision
+    }
+
+    fn damage(&self) -> Option<Damage> {
+        self.core.now().damage
     }
 
     async fn search(&self, query: &Query, scope: &Scope) -> Result<Found, Unread> {
@@ -384,6 +388,8 @@ impl Library for Stacks {
 
     async fn accession(&self) -> Result<Box<dyn Accession>, Uncommitted> {
         let core = Arc::clone(&self.core);
+        // Said before anything is read or embedded for it.
+        core.now().intact()?;
         let cart = blocking(move || core.documents.cart()).await?;
         Ok(Box::new(accession::Cart::new(self.clone(), cart)))
     }

@@ -12,7 +12,7 @@ use super::disk;
 use super::failure::Trouble;
 use crate::domain::document::Digest;
 use crate::domain::figures::Bytes;
-use crate::domain::revision::{Entry, Revision};
+use crate::domain::revision::{Damage, Entry, Revision};
 
 /// Where the register stands; what is needed to write the next line.
 #[derive(Debug)]
@@ -71,17 +71,43 @@ impl Lines {
     }
 }
 
+/// A last line that is not whole, and was set aside.
+#[derive(Debug)]
+pub(super) struct Torn {
+    bytes: usize,
+    /// The file it was moved to.
+    name: String,
+}
+
+impl Torn {
+    /// What a person should know of it. Where the index knows more than the register, the line
+    /// was finished once.
+    pub(super) fn told(self, damage: Option<Damage>) -> String {
+        let Self { bytes, name } = self;
+        let bytes = Bytes(bytes);
+        match damage {
+            Some(Damage::LinesLost { .. }) => format!(
+                "the register was damaged: what is left of its last line ({bytes}) was moved \
+                 to {name}"
+            ),
+            Some(Damage::LineChanged(_)) | None => format!(
+                "the register ended in a line that was never finished ({bytes}); it was moved \
+                 to {name}, and the change it spoke of has to be made again"
+            ),
+        }
+    }
+}
+
 impl Register {
     pub(super) const NAME: &str = "register.jsonl";
 
-    /// Reads the register in `folder`. A torn last line is moved to a file beside it, and the
-    /// note says so.
-    pub(super) fn open(folder: &Path) -> Result<(Self, Lines, Option<String>), Trouble> {
+    /// Reads the register in `folder`. A torn last line is moved to a file beside it.
+    pub(super) fn open(folder: &Path) -> Result<(Self, Lines, Option<Torn>), Trouble> {
         let path = folder.join(Self::NAME);
         let bytes = bytes(&path)?;
         let lines = parse(&path, &bytes)?;
         let torn = bytes.get(lines.whole..).unwrap_or_default();
-        let note = if torn.is_empty() {
+        let torn = if torn.is_empty() {
             None
         } else {
             Some(cut(&path, torn, lines.whole as u64)?)
@@ -92,7 +118,7 @@ impl Register {
             path,
             state: State::Sound,
         };
-        Ok((register, lines, note))
+        Ok((register, lines, torn))
     }
 
     pub(super) fn head(&self) -> Head {
@@ -242,7 +268,7 @@ fn follow(before: &Head, line: &[u8]) -> Result<Entry, Unfit> {
 }
 
 /// Moves the torn end of the register to a file beside it.
-fn cut(path: &Path, torn: &[u8], whole: u64) -> Result<String, Trouble> {
+fn cut(path: &Path, torn: &[u8], whole: u64) -> Result<Torn, Trouble> {
     let digest = Digest::of(torn).to_string();
     let name = format!(
         "{}.torn-{}",
@@ -259,11 +285,10 @@ fn cut(path: &Path, torn: &[u8], whole: u64) -> Result<String, Trouble> {
             file.sync_all()
         })
         .map_err(Trouble::file("cut", path))?;
-    Ok(format!(
-        "the register ended in a line that was never finished ({}); it was moved to {name}, \
-         and the change it spoke of has to be made again",
-        Bytes(torn.len())
-    ))
+    Ok(Torn {
+        bytes: torn.len(),
+        name,
+    })
 }
 
 #[cfg(test)]
@@ -298,7 +323,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         three_lines(folder.path());
         let (mut register, lines, note) = Register::open(folder.path()).unwrap();
-        assert_eq!((lines.entries.len(), note), (3, None));
+        assert_eq!((lines.entries.len(), note.is_none()), (3, true));
         register.append(&entry(&register)).unwrap();
         assert_eq!(register.head().revision, Revision(4));
     }
@@ -318,7 +343,7 @@ mod tests {
             let (register, lines, note) = Register::open(torn.path()).unwrap();
             assert_eq!(lines.entries.len(), 2, "cut at {cut_at}");
             assert_eq!(register.head().revision, Revision(2));
-            let note = note.unwrap();
+            let note = note.unwrap().told(None);
             let aside = note.split("moved to ").nth(1).unwrap();
             let aside = aside.split(',').next().unwrap();
             assert_eq!(
@@ -326,7 +351,7 @@ mod tests {
                 whole[last..cut_at]
             );
             let (_, lines, note) = Register::open(torn.path()).unwrap();
-            assert_eq!((lines.entries.len(), note), (2, None));
+            assert_eq!((lines.entries.len(), note.is_none()), (2, true));
         }
     }
 

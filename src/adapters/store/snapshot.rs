@@ -12,7 +12,7 @@ use super::index::{Index, Loaded};
 use super::segment::Segment;
 use crate::domain::embedding::Fingerprint;
 use crate::domain::passage::Scope;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Damage, Revision};
 use crate::ports::Unread;
 
 /// One state of the library.
@@ -25,6 +25,8 @@ pub(super) struct Snapshot {
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) index: Arc<Index>,
     pub(super) standing: Standing,
+    /// What the register has lost.
+    pub(super) damage: Option<Damage>,
 }
 
 /// How the index stands to the register.
@@ -58,6 +60,7 @@ impl Snapshot {
             segments: Vec::new(),
             index: Arc::new(index),
             standing: Standing::Ready,
+            damage: None,
         };
         snapshot.grow(segments);
         snapshot.miss(&missing);
@@ -126,6 +129,12 @@ impl Snapshot {
         self.catalogue
             .numbered()
             .filter(|(_, holding)| !self.is_forgotten(holding))
+    }
+
+    /// Refuses what would make the loss of lines of the register final.
+    pub(super) fn intact(&self) -> Result<(), Trouble> {
+        self.damage
+            .map_or(Ok(()), |damage| Err(Trouble::Damaged(damage)))
     }
 
     /// Refuses what needs a whole index while it is not.

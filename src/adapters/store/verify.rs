@@ -11,6 +11,8 @@ use super::quantised::Quantised;
 use super::rows::{self, ChunkKey, ScanRow};
 use super::snapshot::Snapshot;
 use super::{Core, Stacks, blocking, register};
+use crate::domain::language::Language;
+use crate::domain::render;
 
 impl Stacks {
     /// What is wrong with the library; nothing when it is sound.
@@ -64,8 +66,10 @@ fn chain(core: &Core, now: &Snapshot, findings: &mut Vec<String>) {
             now.revision
         ));
     }
-    match super::unlike(&now.index, &lines) {
-        Ok(finding) => findings.extend(finding),
+    match super::damage(&now.index, &lines) {
+        Ok(damage) => {
+            findings.extend(damage.map(|damage| render::damaged(damage, Language::English)));
+        },
         Err(trouble) => findings.push(told(&trouble)),
     }
 }

@@ -10,10 +10,10 @@ use super::super::{FAILURE, Form};
 use super::console;
 use crate::adapters::store::{Sizes, Standing, Tools};
 use crate::domain::figures::count;
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Damage, Revision};
 use crate::ports::Library as _;
 use crate::settings::Settings;
-use crate::wiring::{self, Shelves};
+use crate::wiring::{self, Shelves, Stocked};
 
 pub(super) async fn status(shelves: &Shelves, form: Form) -> anyhow::Result<ExitCode> {
     let sizes = shelves.library.sizes().await?;
@@ -71,8 +71,31 @@ pub(super) async fn verify(shelves: &Shelves) -> anyhow::Result<ExitCode> {
     Ok(FAILURE.into())
 }
 
-pub(super) async fn rebuild(settings: &Settings) -> anyhow::Result<ExitCode> {
-    let stocked = wiring::stocked(settings).await?;
+/// Goes on without the lost lines of the register, and says what that gives up.
+pub(super) async fn accept_loss(shelves: &Shelves) -> anyhow::Result<()> {
+    let given_up = match shelves.library.accept_loss().await? {
+        None => return Ok(()),
+        Some(Damage::LinesLost { ends, seen }) => {
+            let first = ends.next();
+            let span = if first == seen {
+                format!("{seen} is")
+            } else {
+                format!("{first} to {seen} are")
+            };
+            format!("{span} given up, and the register ends at {ends}")
+        },
+        Some(Damage::LineChanged(line)) => {
+            format!("line {line} of the register counts as it stands now")
+        },
+    };
+    console::say(&format!(
+        "{given_up}; texts that only lost lines speak of stay in the data folder until \
+         `saseo library compact`"
+    ));
+    Ok(())
+}
+
+pub(super) async fn rebuild(stocked: &Stocked) -> anyhow::Result<ExitCode> {
     let cut = wiring::cutter(&stocked.shelving);
     let gauge = console::bar("indexing", 0);
     let progress = |done: usize, all: usize| {

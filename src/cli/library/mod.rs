@@ -64,7 +64,12 @@ pub(super) enum Task {
     /// Check the register, every text and the index.
     Verify,
     /// Make the index anew from the register and the texts.
-    Rebuild,
+    Rebuild {
+        /// Where lines of the register are lost and no backup has them: go on without what they
+        /// put on the shelf.
+        #[arg(long)]
+        accept_loss: bool,
+    },
     /// Forget removed documents for good: texts, chunks, vectors and their receipts.
     Compact {
         /// Keep what stood on the shelf at this revision or later; only the newest otherwise.
@@ -109,7 +114,13 @@ impl Task {
             Self::Log { limit, form } => log(&open(settings).await?, limit, form.form()).await,
             Self::Status { form } => care::status(&open(settings).await?, form.form()).await,
             Self::Verify => care::verify(&open(settings).await?).await,
-            Self::Rebuild => care::rebuild(settings).await,
+            Self::Rebuild { accept_loss } => {
+                let stocked = wiring::stocked(settings).await?;
+                if accept_loss {
+                    care::accept_loss(&stocked.shelves).await?;
+                }
+                care::rebuild(&stocked).await
+            },
             Self::Compact { keep_since } => {
                 care::compact(&open(settings).await?, keep_since).await
             },
@@ -204,8 +215,10 @@ async fn list(shelves: &Shelves, scope: &Scope, form: Form) -> anyhow::Result<Ex
         "{} at {revision}",
         count(cards.len(), "document")
     )));
-    if let Some(empty) = vacancy(&*shelves.library, scope, Language::English).await? {
-        console::tell(empty);
+    let empty = vacancy(&*shelves.library, scope, Language::English).await?;
+    // What the opening said is not said again.
+    if let Some(empty) = empty.filter(|empty| !shelves.notes.contains(empty)) {
+        console::tell(&empty);
     }
     Ok(ExitCode::SUCCESS)
 }

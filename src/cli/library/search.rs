@@ -44,7 +44,7 @@ impl Search {
                 let line = line?;
                 let found = find(&library, &line, self.limit, &scope).await?;
                 let empty = emptiness(&library, &found, &scope).await?;
-                console::json(&object(&line, &found, empty));
+                console::json(&object(&line, &found, empty.as_deref()));
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -52,7 +52,7 @@ impl Search {
         let found = find(&library, &text, self.limit, &scope).await?;
         let empty = emptiness(&library, &found, &scope).await?;
         if self.form.form() == Form::Json {
-            console::json(&object(&text, &found, empty));
+            console::json(&object(&text, &found, empty.as_deref()));
             return Ok(ExitCode::SUCCESS);
         }
         if found.passages.is_empty() {
@@ -60,7 +60,7 @@ impl Search {
         }
         found.passages.iter().for_each(show);
         if let Some(empty) = empty {
-            console::tell(empty);
+            console::tell(&empty);
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -86,14 +86,15 @@ async fn find(
     Ok(library.shelves.library.search(&query, scope).await?)
 }
 
-/// What to say where nothing can be found because nothing is there.
+/// What to say where something cannot be found because it is not there.
 async fn emptiness(
     library: &Stocked,
     found: &Found,
     scope: &Scope,
-) -> anyhow::Result<Option<&'static str>> {
-    if found.passages.is_empty() {
-        vacancy(&*library.shelves.library, scope, Language::English).await
+) -> anyhow::Result<Option<String>> {
+    let shelves = &library.shelves;
+    if found.passages.is_empty() || shelves.library.damage().is_some() {
+        vacancy(&*shelves.library, scope, Language::English).await
     } else {
         Ok(None)
     }
