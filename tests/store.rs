@@ -700,6 +700,26 @@ async fn a_library_that_lost_lines_of_its_register_changes_nothing_until_they_ar
     assert_eq!(room.add("c.md", "A rule that is new.").await, Revision(4));
 }
 
+#[tokio::test]
+async fn a_compaction_is_not_ended_without_the_register_even_where_the_index_is_gone() {
+    let (room, _) = with_a_secret().await;
+    let shelved = texts(&room);
+    let room = room
+        .reopened(|folder| {
+            fs::write(folder.join("register.jsonl"), "").unwrap();
+            fs::write(folder.join("compacted.json"), UNFINISHED).unwrap();
+            fs::remove_dir_all(folder.join("index")).unwrap();
+        })
+        .await;
+    assert_eq!(room.notes.len(), 1, "{:?}", room.notes);
+    assert!(
+        room.notes[0].contains("nothing was removed"),
+        "{:?}",
+        room.notes
+    );
+    assert_eq!(texts(&room), shelved);
+}
+
 /// What a compaction up to r3 leaves that was cut short.
 const UNFINISHED: &str = r#"{"oldest":3,"unfinished":true}"#;
 

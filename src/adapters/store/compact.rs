@@ -91,11 +91,14 @@ pub(super) fn go_on(
     receipts: &Receipts,
     notes: &mut Vec<String>,
 ) -> Result<(), Trouble> {
-    if !horizon(&core.folder)?.unfinished {
+    let begun = horizon(&core.folder)?;
+    if !begun.unfinished {
         return Ok(());
     }
     let now = core.now();
-    if now.damage.is_some() {
+    // No compaction goes beyond the end of the register, so this tells of lost lines too, also
+    // where the index that knew them is gone.
+    if now.damage.is_some() || begun.oldest > head.revision.0 {
         notes.push(
             "a compaction was cut short; it is ended when the register is whole again, and \
              nothing was removed"
