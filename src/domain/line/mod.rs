@@ -1,6 +1,11 @@
 //! Takes passages apart into lines, each with what it says nothing without: the names of a
-//! row's columns, what leads a list, the question that a short answer answers.
+//! row's columns, what leads a list, the question that a short answer answers, what limits it or
+//! takes it back.
 
+mod context;
+mod wording;
+
+use self::context::{Placed, Shape};
 use super::analysis;
 use super::chunk::Span;
 use super::passage::Passage;
@@ -45,14 +50,45 @@ fn lines_of(number: usize, passage: &Passage) -> Vec<Line> {
     for span in sentence::sentences(&passage.text) {
         reader.take(span);
     }
-    reader.lines
+    context::settle(
+        &mut reader.lines,
+        passage.heading.last().map(String::as_str),
+    );
+    let lines = reader.lines.into_iter().map(|placed| placed.line);
+    lines.map(|line| marked(passage, line)).collect()
+}
+
+/// A line with the heading above it that says that it holds no longer.
+fn marked(passage: &Passage, mut line: Line) -> Line {
+    if line.kind == Kind::Statement
+        && let Some(heading) = outdated(passage, &line.under)
+    {
+        line.text = after(heading, &line.text);
+    }
+    line
+}
+
+/// What stands above and says that it holds no longer.
+fn outdated<'a>(passage: &'a Passage, under: &'a [String]) -> Option<&'a str> {
+    let here = under.iter().rev();
+    let higher = passage.heading.iter().rev();
+    here.chain(higher)
+        .chain([&passage.title])
+        .map(String::as_str)
+        .find(|heading| {
+            let lower = heading.to_lowercase();
+            let mut marks = wording::OUTDATED.iter();
+            marks.any(|mark| lower.contains(mark))
+        })
 }
 
 /// One passage as far as it was read.
 struct Reader<'a> {
     number: usize,
     passage: &'a Passage,
-    lines: Vec<Line>,
+    lines: Vec<Placed>,
+    /// Where the last line ends.
+    end: usize,
     /// Small sections share a passage and keep their heading lines in it: these, with their
     /// levels, stand above what is read now.
     above: Vec<(usize, String)>,
@@ -69,6 +105,7 @@ impl<'a> Reader<'a> {
             number,
             passage,
             lines: Vec::new(),
+            end: 0,
             above: Vec::new(),
             columns: None,
             list: List::new(passage),
@@ -84,17 +121,20 @@ impl<'a> Reader<'a> {
             return;
         }
         stand(&mut self.above, raw, &plain);
-        let (text, kind) = self.in_table(raw, plain, span.end);
+        let (text, kind) = self.in_table(raw, plain.clone(), span.end);
         if text.is_empty() {
             return;
         }
-        let (mut text, kind) = self.governed(span.start, raw, (text, kind));
-        if kind == Kind::Statement
-            && let Some(heading) = self.outdated()
-        {
-            text = after(heading, &text);
-        }
-        self.lines.push(Line {
+        let own = if raw.starts_with('|') {
+            text.clone()
+        } else {
+            plain
+        };
+        let (text, kind) = self.governed(span.start, raw, (text, kind));
+        let shape = self.shape(raw);
+        let block = self.block(shape, span.start);
+        self.end = span.end;
+        let line = Line {
             passage: self.number,
             text,
             raw: raw.to_owned(),
@@ -104,7 +144,41 @@ impl<'a> Reader<'a> {
                 .map(|(_, heading)| heading.clone())
                 .collect(),
             kind,
+        };
+        self.lines.push(Placed {
+            line,
+            own,
+            shape,
+            block,
         });
+    }
+
+    fn shape(&self, raw: &str) -> Shape {
+        if raw.starts_with('#') {
+            Shape::Heading
+        } else if raw.starts_with('|') {
+            Shape::Row
+        } else if raw.starts_with("```") || raw.starts_with("~~~") {
+            Shape::Code
+        } else if self.list.item.is_some() {
+            Shape::Item
+        } else {
+            Shape::Prose
+        }
+    }
+
+    /// The number of the block in which a line stands that begins at `start`.
+    fn block(&self, shape: Shape, start: usize) -> usize {
+        let Some(last) = self.lines.last() else {
+            return 0;
+        };
+        let gap = self.passage.text.get(self.end..start).unwrap_or_default();
+        let goes_on = match shape {
+            Shape::Heading | Shape::Code => false,
+            Shape::Item | Shape::Row => true,
+            Shape::Prose => gap.matches('\n').count() < 2,
+        };
+        last.block + usize::from(!goes_on || last.shape != shape)
     }
 
     /// A row of a table with the names of its columns; any other line as it is.
@@ -148,7 +222,7 @@ impl<'a> Reader<'a> {
     fn reply(&mut self, text: String, kind: Kind) -> (String, Kind) {
         if let Some(short) = self.cut_short.take() {
             if let Some(last) = self.lines.last_mut() {
-                last.kind = Kind::Lead;
+                last.line.kind = Kind::Lead;
             }
             return (format!("{short} {text}"), Kind::Statement);
         }
@@ -163,33 +237,9 @@ impl<'a> Reader<'a> {
         (text, Kind::Statement)
     }
 
-    /// What stands above and says that it holds no longer.
-    fn outdated(&self) -> Option<&str> {
-        const MARKS: [&str; 9] = [
-            "deprecated",
-            "obsolete",
-            "outdated",
-            "archived",
-            "superseded",
-            "no longer",
-            "폐지",
-            "예전",
-            "더 이상",
-        ];
-        let here = self.above.iter().map(|(_, heading)| heading).rev();
-        let higher = self.passage.heading.iter().rev();
-        here.chain(higher)
-            .chain([&self.passage.title])
-            .map(String::as_str)
-            .find(|heading| {
-                let lower = heading.to_lowercase();
-                MARKS.iter().any(|mark| lower.contains(mark))
-            })
-    }
-
     /// What was asked directly before, or else the heading.
     fn question(&self) -> Option<&str> {
-        let before = self.lines.last().map(|line| line.text.as_str());
+        let before = self.lines.last().map(|last| last.line.text.as_str());
         let heading = self.above.last().map(|(_, heading)| heading);
         before
             .filter(|before| before.ends_with('?'))
@@ -551,7 +601,7 @@ mod tests {
         assert_eq!(lines.get(1).unwrap().under, ["Days"]);
     }
 
-    fn page(text: &str) -> Passage {
+    pub(super) fn page(text: &str) -> Passage {
         use super::super::document::{CollectionName, Digest};
         use super::super::language::Language;
         use super::super::passage::Scores;
