@@ -109,7 +109,7 @@ impl Answer {
         language: Language,
     ) -> Option<Self> {
         let (mut sentences, mut citations) = (Vec::<Sentence>::new(), Vec::<Citation>::new());
-        for claim in claims {
+        for claim in unrepeated(claims, lines) {
             let line = lines.get(claim.line)?;
             let passage = passages.get(line.passage)?;
             let citation = cite(
@@ -147,6 +147,44 @@ impl Answer {
         }
         joined(&parts)
     }
+}
+
+/// The claims without those that another one says too, word for word. Code is shown letter by
+/// letter, so only the same code repeats it.
+fn unrepeated<'a>(claims: &'a [Grounded], lines: &[Line]) -> Vec<&'a Grounded> {
+    let is_code = |claim: &Grounded| {
+        let line = lines.get(claim.line);
+        line.is_some_and(|line| line.kind == Kind::Code)
+    };
+    let words: Vec<String> = claims.iter().map(|claim| words(&claim.text)).collect();
+    let repeats = |at: usize, claim: &Grounded, own: &str| {
+        claims
+            .iter()
+            .zip(&words)
+            .enumerate()
+            .any(|(other, (by, said))| {
+                let first = other < at && said.len() == own.len();
+                let holds = said.contains(own) && (first || said.len() > own.len());
+                other != at
+                    && !own.trim().is_empty()
+                    && (holds && !is_code(claim) || other < at && by.text == claim.text)
+            })
+    };
+    let kept = claims.iter().zip(&words).enumerate();
+    kept.filter(|(at, (claim, own))| !repeats(*at, claim, own))
+        .map(|(_, (claim, _))| claim)
+        .collect()
+}
+
+/// The words of `text` in small letters, each between blanks. Marks between figures belong to
+/// them: 1.5 does not say 5.
+fn words(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let words = lower.split_whitespace().map(|word| {
+        word.trim_matches(|c: char| c.is_ascii_punctuation() && !"-+$%#@".contains(c))
+    });
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    format!(" {} ", words.join(" "))
 }
 
 /// Blocks of several lines stand on lines of their own, all else in one paragraph.
@@ -342,6 +380,47 @@ mod tests {
         let answer = Answer::settle(&claims, &lines, &passages, Language::English).unwrap();
         assert_eq!(answer.text(), "A. B. [1] C. [2]");
         assert_eq!(answer.citations.first().unwrap().quote, "A. … B.");
+    }
+
+    #[test]
+    fn nothing_is_said_twice_in_one_answer() {
+        let said = |texts: &[&str]| {
+            let lines: Vec<_> = texts
+                .iter()
+                .map(|text| line(0, text, Kind::Statement))
+                .collect();
+            let claims: Vec<_> = texts
+                .iter()
+                .enumerate()
+                .map(|(line, text)| Grounded {
+                    text: (*text).into(),
+                    line,
+                })
+                .collect();
+            let passages = [passage("one")];
+            Answer::settle(&claims, &lines, &passages, Language::English)
+                .unwrap()
+                .text()
+        };
+        let whole = "The error 809: The firewall blocks the connection.";
+        let part = "Error 809: The firewall blocks the connection.";
+        assert_eq!(said(&[whole, part]), format!("{whole} [1]"));
+        assert_eq!(said(&[part, whole]), format!("{whole} [1]"));
+        assert_eq!(
+            said(&[
+                "금지: 메일로 보냅니다.",
+                "메일로 보냅니다.",
+                "금지: 메일로 보냅니다."
+            ]),
+            "금지: 메일로 보냅니다. [1]"
+        );
+        let texts = [
+            "It takes 1.5 days.",
+            "It takes 5 days.",
+            "It takes 5 days more.",
+        ];
+        assert_eq!(said(&texts), "It takes 1.5 days. It takes 5 days more. [1]");
+        assert_eq!(said(&["Press -5.", "Press 5."]), "Press -5. Press 5. [1]");
     }
 
     #[test]
