@@ -1,6 +1,6 @@
 //! Front matter: the lines before a Markdown text that say what it is.
 //!
-//! Only the title and the dates are wanted, and real pages hold template marks that no YAML
+//! Only the title, the dates and whether the page still holds are wanted, and real pages hold template marks that no YAML
 //! parser takes, so the lines are read for these keys and nothing else is judged.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -10,6 +10,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 pub(super) struct Front {
     pub(super) title: Option<String>,
     pub(super) modified: Option<DateTime<Utc>>,
+    /// The word by which it says that the page holds no longer.
+    pub(super) outdated: Option<&'static str>,
 }
 
 /// Longer front matter is none; a text may begin with a rule.
@@ -106,7 +108,40 @@ fn front(fields: &[(String, String)]) -> Front {
             .iter()
             .filter_map(|name| of(name))
             .find_map(|raw| date(&raw)),
+        outdated: outdated(fields),
     }
+}
+
+/// `status: deprecated`, `deprecated: true`, and what else pages that were given up say.
+fn outdated(fields: &[(String, String)]) -> Option<&'static str> {
+    const KEYS: [&str; 4] = ["status", "state", "lifecycle", "상태"];
+    const WORDS: [(&str, &str); 13] = [
+        ("deprecated", "deprecated"),
+        ("obsolete", "obsolete"),
+        ("outdated", "outdated"),
+        ("archived", "archived"),
+        ("superseded", "superseded"),
+        ("retired", "withdrawn"),
+        ("withdrawn", "withdrawn"),
+        ("discontinued", "discontinued"),
+        ("no longer", "no longer valid"),
+        ("폐지", "폐지"),
+        ("폐기", "폐기"),
+        ("만료", "폐지"),
+        ("구버전", "구버전"),
+    ];
+    let says = |(key, value): &(String, String)| {
+        let value = scalar(value).to_lowercase();
+        let is_no = ["", "false", "no", "off", "0", "null", "~"].contains(&value.as_str());
+        WORDS
+            .iter()
+            .find(|(word, _)| {
+                KEYS.contains(&key.as_str()) && value.starts_with(word)
+                    || !is_no && (key == word || key.strip_prefix("is_") == Some(word))
+            })
+            .map(|(_, name)| *name)
+    };
+    fields.iter().find_map(says)
 }
 
 /// A value without quotes, block mark or trailing comment.
@@ -202,6 +237,26 @@ mod tests {
             Some("2024-05-06T07:08:09Z"),
             "Text",
         );
+    }
+
+    #[test]
+    fn a_page_that_was_given_up_says_so() {
+        let said = |field: &str| split(&format!("---\n{field}\n---\ntext")).0.outdated;
+        for (field, expected) in [
+            ("status: deprecated", Some("deprecated")),
+            ("status: \"Superseded by v2\"", Some("superseded")),
+            ("deprecated: true", Some("deprecated")),
+            ("archived: 2024-01-02", Some("archived")),
+            ("상태: 폐지됨", Some("폐지")),
+            ("status: active", None),
+            ("deprecated: false", None),
+            ("archived:", None),
+            ("title: deprecated", None),
+        ] {
+            assert_eq!(said(field), expected, "{field}");
+        }
+        let (front, _) = split("+++\narchived = true\n+++\ntext");
+        assert_eq!(front.outdated, Some("archived"));
     }
 
     #[test]

@@ -14,10 +14,11 @@ pub(super) fn read(text: &str) -> Page {
     let text = clean(text);
     let (front, body) = front::split(&text);
     let text = shortcode::resolved(&without_struck(&without_unseen(body)));
-    let text = text.trim_start_matches('\n').to_owned();
+    let text = piped(text.trim_start_matches('\n'));
     Page {
         title: front.title.or_else(|| first_heading(&text)),
         modified: front.modified,
+        outdated: front.outdated,
         text,
     }
 }
@@ -73,6 +74,47 @@ fn without_struck(text: &str) -> String {
     }
     kept.push_str(text.get(copied..).unwrap_or_default());
     kept
+}
+
+/// The text with the outer pipes of tables, which their authors may leave out: by them a row is
+/// known when it stands alone.
+fn piped(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (event, range) in Parser::new_ext(text, syntax()).into_offset_iter() {
+        if !matches!(event, Event::Start(Tag::Table(_))) || range.start < copied {
+            continue;
+        }
+        kept.push_str(text.get(copied..range.start).unwrap_or_default());
+        let table = text.get(range.clone()).unwrap_or_default();
+        table
+            .split_inclusive('\n')
+            .for_each(|row| pipe(row, &mut kept));
+        copied = range.end;
+    }
+    kept.push_str(text.get(copied..).unwrap_or_default());
+    kept
+}
+
+/// Writes a row with pipes around it. A line without any within is a sentence that stands too
+/// near to its table.
+fn pipe(row: &str, kept: &mut String) {
+    let bare = row.trim_start_matches([' ', '\t', '>']);
+    let (mark, _) = row
+        .split_at_checked(row.len() - bare.len())
+        .unwrap_or_default();
+    let cells = bare.trim_end();
+    let end = bare.get(cells.len()..).unwrap_or_default();
+    if !cells.contains('|') {
+        kept.push_str(row);
+        return;
+    }
+    let opened = if cells.starts_with('|') { "" } else { "| " };
+    let is_closed = cells.ends_with('|') && !cells.ends_with("\\|");
+    let closed = if is_closed { "" } else { " |" };
+    for part in [mark, opened, cells, closed, end] {
+        kept.push_str(part);
+    }
 }
 
 /// Where there is raw HTML, neighbouring lines joined: a comment may run over several.
@@ -133,6 +175,24 @@ mod tests {
         let page = "# Title\n\nSome *text* with `<!-- code -->`.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\
                     ```html\n<!-- kept -->\n<script>kept</script>\n```\n\n<b>bold</b> and <br> stay\n";
         check(page, page);
+    }
+
+    #[test]
+    fn a_table_without_outer_pipes_is_given_them() {
+        check(
+            "Plan | Price | Users\n---|---|---\nBasic | 10 EUR | 5\nPro | a \\| | 9|\nAsk us.\n\na | b\n",
+            "| Plan | Price | Users |\n| ---|---|--- |\n| Basic | 10 EUR | 5 |\n| Pro | a \\| | 9|\nAsk us.\n\na | b\n",
+        );
+        check(
+            "요금제 | 가격\n--- | ---\n기본 | 10유로",
+            "| 요금제 | 가격 |\n| --- | --- |\n| 기본 | 10유로 |",
+        );
+        check(
+            "> a | b\n> --|--\n> 1 | 2\n",
+            "> | a | b |\n> | --|-- |\n> | 1 | 2 |\n",
+        );
+        let code = "```\na | b\n--|--\n```\n";
+        check(code, code);
     }
 
     #[test]

@@ -97,8 +97,12 @@ pub fn parse(raw: &Raw<'_>) -> Result<Markup, Unparsable> {
         return Err(Unparsable::NoText);
     }
     let title = page.title.and_then(|title| title_of(&title));
+    let title = title.or_else(|| title_of(&name_as_title(raw.name)));
     Ok(Markup {
-        title: title.or_else(|| title_of(&name_as_title(raw.name))),
+        title: match page.outdated {
+            Some(word) => title_of(&format!("[{word}] {}", title.unwrap_or_default())),
+            None => title,
+        },
         language: Language::of(&page.text),
         modified: page.modified,
         text: page.text,
@@ -131,6 +135,8 @@ struct Page {
     title: Option<String>,
     text: String,
     modified: Option<DateTime<Utc>>,
+    /// The word by which it says that it holds no longer; its title tells readers then.
+    outdated: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,6 +246,25 @@ mod tests {
         check_title("src/limits.toml", "a = 1", Some("limits"));
         check_title("-", "text", None);
         check_title("휴가.txt", "연차는 15일", Some("휴가"));
+    }
+
+    #[test]
+    fn the_title_of_a_page_that_was_given_up_says_so() {
+        check_title(
+            "a.md",
+            "---\ntitle: Limousines\nstatus: deprecated\n---\ntext",
+            Some("[deprecated] Limousines"),
+        );
+        check_title(
+            "휴가.md",
+            "---\narchived: true\n---\n\n연차는 15일",
+            Some("[archived] 휴가"),
+        );
+        check_title(
+            "a.md",
+            "---\nstatus: active\n---\n# Taxis\n\ntext",
+            Some("Taxis"),
+        );
     }
 
     #[test]

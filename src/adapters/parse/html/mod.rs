@@ -37,6 +37,7 @@ pub(super) fn read(html: &str) -> Result<Page, Unparsable> {
         text: titled(&markdown(&html)?, title.as_deref()),
         title,
         modified,
+        outdated: None,
     })
 }
 
