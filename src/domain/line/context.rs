@@ -4,6 +4,7 @@
 //! People read a page from above; saseo quotes one line of it. A sentence that is taken back in
 //! the next one must therefore never stand alone.
 
+use super::super::sentence;
 use super::wording::{self, Limit, Reach};
 use super::{Kind, LEADING, Line, after};
 
@@ -47,6 +48,8 @@ struct Ruling {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Until {
+    /// The item that it begins.
+    ItemEnd,
     /// The block in which it stands.
     BlockEnd,
     /// The block after it.
@@ -65,6 +68,9 @@ fn govern(placed: &mut [Placed]) {
             ruled(ruling, placed);
         }
         if let Some(next) = begun(placed, stands) {
+            if is_mark(&placed.own) {
+                placed.line.kind = Kind::Lead;
+            }
             ruling = Some(next);
         }
     }
@@ -101,6 +107,7 @@ fn still(ruling: &Ruling, placed: &Placed, stands: Stands) -> bool {
         return false;
     }
     match ruling.until {
+        Until::ItemEnd => placed.shape == Shape::Item && !begins_item(placed),
         Until::BlockEnd => placed.block == ruling.block,
         Until::NextEnd => placed.block <= ruling.block + 1,
         Until::Heading => {
@@ -128,43 +135,57 @@ fn ruled(ruling: &mut Ruling, placed: &mut Placed) {
 }
 
 /// What a line says about those after it.
-fn begun(placed: &mut Placed, stands: Stands) -> Option<Ruling> {
-    if placed.shape != Shape::Prose {
-        return None;
-    }
-    let begins = matches!(stands, Stands::Alone | Stands::First);
-    let ends = matches!(stands, Stands::Alone | Stands::Last);
-    let (lead, until) =
-        if let Some((mark, rest)) = wording::mark(&placed.own).filter(|_| begins) {
-            let is_all = !rest.contains(char::is_alphanumeric);
-            if is_all {
-                placed.line.kind = Kind::Lead;
-            }
-            let alone = ends && is_all;
-            let until = if alone {
-                Until::Heading
-            } else {
-                Until::BlockEnd
-            };
-            (mark, until)
-        } else if wording::condemns(&placed.own) {
-            let until = if ends {
-                Until::Heading
-            } else {
-                Until::BlockEnd
-            };
-            (placed.own.as_str(), until)
-        } else if ends && wording::conditions(&placed.own) {
-            (placed.own.as_str(), Until::NextEnd)
-        } else {
-            return None;
-        };
+fn begun(placed: &Placed, stands: Stands) -> Option<Ruling> {
+    let block = placed.block;
+    let (lead, until) = match placed.shape {
+        Shape::Prose => marked(placed, stands).or_else(|| led(placed, stands))?,
+        Shape::Item if begins_item(placed) => {
+            let (mark, _) = wording::mark(&placed.own)?;
+            (mark, Until::ItemEnd)
+        },
+        Shape::Item | Shape::Heading | Shape::Row | Shape::Code => return None,
+    };
     Some(Ruling {
         lead: lead.to_owned(),
         until,
-        block: placed.block,
+        block,
         ruled: false,
     })
+}
+
+/// The mark at the beginning of a block; one that is all of it marks what follows.
+fn marked(placed: &Placed, stands: Stands) -> Option<(&str, Until)> {
+    let (mark, _) = wording::mark(&placed.own)?;
+    match stands {
+        Stands::Alone if is_mark(&placed.own) => Some((mark, Until::Heading)),
+        Stands::Alone | Stands::First => Some((mark, Until::BlockEnd)),
+        Stands::Within | Stands::Last => None,
+    }
+}
+
+/// Whether it is a mark and no more.
+fn is_mark(own: &str) -> bool {
+    wording::mark(own).is_some_and(|(_, rest)| !rest.contains(char::is_alphanumeric))
+}
+
+fn led(placed: &Placed, stands: Stands) -> Option<(&str, Until)> {
+    let ends = matches!(stands, Stands::Alone | Stands::Last);
+    let until = if wording::condemns(&placed.own) {
+        if ends {
+            Until::Heading
+        } else {
+            Until::BlockEnd
+        }
+    } else if ends && wording::conditions(&placed.own) {
+        Until::NextEnd
+    } else {
+        return None;
+    };
+    Some((&placed.own, until))
+}
+
+fn begins_item(placed: &Placed) -> bool {
+    sentence::is_item(&placed.line.raw)
 }
 
 // ---- What stands below ----
@@ -342,7 +363,7 @@ mod tests {
     #[test]
     fn a_sentence_that_limits_nothing_stays_as_it_stands() {
         check(
-            "## Days\n\nButter is in the fridge. Notes go into the wiki. 단순한 오류는 다시 시도하세요. 단어장은 위키에 있습니다.",
+            "## Days\n\nButter is in the fridge. Notes go into the wiki. 단순한 오류는 다시 시도하세요. 단어장은 위키에 있습니다. Not there?",
             &[
                 "Butter is in the fridge.",
                 "Notes go into the wiki.",
@@ -439,6 +460,29 @@ mod tests {
             &[
                 "Deprecated since 2023: Limousines may be booked.",
                 "Deprecated since 2023: Call the travel desk.",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_item_and_a_remark_carry_the_mark_at_their_beginning() {
+        check(
+            "- **Deprecated.** Limousines may be booked.\n- Taxis are booked online. Pay them yourself.",
+            &[
+                "Deprecated: Limousines may be booked.",
+                "Taxis are booked online.",
+                "Pay them yourself.",
+            ],
+        );
+        check(
+            "> [!WARNING]\n> **폐지됨.** 리무진을 예약할 수 있습니다.",
+            &["폐지됨: 리무진을 예약할 수 있습니다."],
+        );
+        check(
+            "> [!CAUTION]\n> This page is obsolete.\n\nLimousines may be booked.",
+            &[
+                "[!CAUTION] This page is obsolete.",
+                "[!CAUTION] This page is obsolete: Limousines may be booked.",
             ],
         );
     }

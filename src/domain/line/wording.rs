@@ -35,6 +35,9 @@ pub(super) fn limits(text: &str) -> Option<Limit> {
     /// Particles stand directly after these.
     const PREFIXES: [&str; 4] = ["예외적", "예외로", "예외는", "예외가"];
     let said = bare(text);
+    if said.ends_with(['?', '？']) {
+        return None;
+    }
     let narrows = LIMITING.iter().any(|opener| opens(&said, opener))
         || PREFIXES.iter().any(|opener| said.starts_with(opener));
     if points_back(&said) {
@@ -267,9 +270,9 @@ fn leads_on(said: &str) -> bool {
 /// "Deprecated. …", "폐지됨: …".
 pub(super) fn mark(text: &str) -> Option<(&str, &str)> {
     const MOST_WORDS: usize = 4;
+    let text = unlabelled(text);
     let end = text.find([':', '：', '.', '。', '!', '—', '–', ']']);
     let (head, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
-    let head = head.trim_start_matches(|c: char| !c.is_alphanumeric());
     let head = head.trim_end_matches(|c: char| !c.is_alphanumeric() && c != ')');
     let said = head.to_lowercase();
     let words = said.split_whitespace().count();
@@ -336,20 +339,7 @@ fn is_label(said: &str) -> bool {
 /// Whether a sentence says of its page that it holds no longer.
 pub(super) fn takes_back_the_page(text: &str) -> Option<Reach> {
     let said = bare(text);
-    let said = [
-        "note",
-        "warning",
-        "important",
-        "caution",
-        "주의",
-        "참고",
-        "경고",
-    ]
-    .iter()
-    .find_map(|label| said.strip_prefix(label)?.strip_prefix(':'))
-    .unwrap_or(&said)
-    .trim();
-    if !holds_no_longer(said) {
+    if !holds_no_longer(&said) {
         return None;
     }
     let after = |opening: &str| said.strip_prefix(opening).map(str::trim_start);
@@ -437,10 +427,31 @@ pub(super) enum Reach {
     Section,
 }
 
-/// In small letters, without what stands before the first of them.
+/// In small letters, without what only says which kind of remark it is.
 fn bare(text: &str) -> String {
-    text.trim_start_matches(|c: char| !c.is_alphanumeric())
-        .to_lowercase()
+    unlabelled(text).to_lowercase()
+}
+
+/// From its first letter or figure on, without "Note:" and "[!WARNING]".
+fn unlabelled(text: &str) -> &str {
+    const LABELS: [&str; 9] = [
+        "note",
+        "warning",
+        "important",
+        "caution",
+        "attention",
+        "tip",
+        "주의",
+        "참고",
+        "경고",
+    ];
+    let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
+    match text.split_once([':', '：', ']']) {
+        Some((label, rest)) if LABELS.contains(&label.trim().to_lowercase().as_str()) => {
+            rest.trim_start_matches(|c: char| !c.is_alphanumeric())
+        },
+        _ => text,
+    }
 }
 
 /// Whether `said` begins with `opener` as a word.
