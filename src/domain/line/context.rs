@@ -328,6 +328,20 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_is_not_said_without_its_verdict() {
+        for (claim, verdict) in [
+            ("Tips are reimbursed.", "False."),
+            ("Tips are reimbursed.", "Wrong!"),
+            ("Tips are reimbursed.", "This is no longer the case."),
+            ("팁은 환급됩니다.", "사실이 아닙니다."),
+            ("팁은 환급됩니다.", "틀렸습니다."),
+        ] {
+            let text = format!("{claim} {verdict}");
+            check(&text, &[&text]);
+        }
+    }
+
+    #[test]
     fn a_paragraph_that_limits_limits_all_of_the_one_before() {
         check(
             "## Taxis\n\nYou may expense taxis. Keep the receipt.\n\nHowever, only after 22:00.",
@@ -502,6 +516,13 @@ mod tests {
             &[
                 "이 문서는 더 이상 유효하지 않습니다.",
                 "이 문서는 더 이상 유효하지 않습니다: 리무진을 예약할 수 있습니다.",
+            ],
+        );
+        check(
+            "이 절차는 폐지되었습니다.\n\n신청서를 팩스로 냅니다.",
+            &[
+                "이 절차는 폐지되었습니다.",
+                "이 절차는 폐지되었습니다: 신청서를 팩스로 냅니다.",
             ],
         );
         check(

@@ -107,6 +107,24 @@ const LIMITING: [&str; 54] = [
 
 /// "This is false.", "That does not apply to guests.", "이는 사실이 아닙니다."
 fn points_back(said: &str) -> bool {
+    /// Said of what stands before, they need no word that points at it.
+    const VERDICTS: [&str; 11] = [
+        "false",
+        "wrong",
+        "incorrect",
+        "untrue",
+        "not true",
+        "a myth",
+        "사실이 아닙니다",
+        "사실이 아니다",
+        "틀렸습니다",
+        "틀린 말입니다",
+        "거짓입니다",
+    ];
+    let verdict = said.trim_end_matches(|c: char| !c.is_alphanumeric());
+    if VERDICTS.contains(&verdict) {
+        return true;
+    }
     let shortened = ["this isn't", "that isn't", "this doesn't", "this isn’t"];
     (POINTING_BACK.iter().chain(&shortened)).any(|pointer| opens(said, pointer))
         && (negates(said) || has_any(said, &TAKING_BACK) || has_any(said, &OUTDATED))
@@ -369,7 +387,10 @@ const PAGES: [(&str, Reach); 12] = [
 ];
 
 /// As a Korean page calls itself.
-const PAGES_IN_KOREAN: [(&str, Reach); 13] = [
+const PAGES_IN_KOREAN: [(&str, Reach); 16] = [
+    ("절차", Reach::Passage),
+    ("제도", Reach::Passage),
+    ("규칙", Reach::Passage),
     ("문서", Reach::Passage),
     ("페이지", Reach::Passage),
     ("글", Reach::Passage),
