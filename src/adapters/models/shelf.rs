@@ -21,7 +21,16 @@ pub(super) struct Shelf {
 
 /// Held while a pull is at work; another pull is refused until it is dropped.
 pub(super) struct Turn {
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Turn {
+    /// By hand, because a child process that is being started has the file too, until it becomes
+    /// its program, and would hold the turn till then.
+    fn drop(&mut self) {
+        // What cannot be unlocked here ends with the process.
+        drop(self.lock.unlock());
+    }
 }
 
 /// What went wrong with the models folder itself.
@@ -67,7 +76,7 @@ impl Shelf {
             .open(&path)
             .map_err(failed(&path, "opened"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Turn { _lock: lock }),
+            Ok(()) => Ok(Turn { lock }),
             Err(TryLockError::WouldBlock) => Err(Unshelved::Busy(self.root.clone())),
             Err(TryLockError::Error(cause)) => Err(failed(&path, "locked")(cause)),
         }
@@ -196,6 +205,23 @@ mod tests {
         assert!(matches!(shelf.take_turn(), Err(Unshelved::Busy(_))));
         drop(turn);
         assert!(shelf.take_turn().is_ok());
+    }
+
+    #[test]
+    fn a_child_that_is_being_started_does_not_keep_the_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = Shelf::new(folder.path());
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let starting = std::thread::spawn(move || {
+            let still = std::sync::mpsc::TryRecvError::Empty;
+            while ended.try_recv() == Err(still) {
+                std::process::Command::new("true").status().unwrap();
+            }
+        });
+        let refusal = (0..4_000).find_map(|_| shelf.take_turn().err());
+        drop(end);
+        starting.join().unwrap();
+        assert!(refusal.is_none(), "{refusal:?}");
     }
 
     #[test]
