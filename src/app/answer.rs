@@ -82,24 +82,22 @@ pub async fn compose(
     audience.sources(&found.passages);
     let mut receipt = open_receipt(desk, asked, &found, evidence::confidence(&search, &found));
     receipt.millis.sources = watch.millis();
-    if let Some(evidence) = Evidence::gather(&search, &found, desk.rules.floor) {
-        // What was said before helps to find the passage; the line is what is asked now.
-        let own = asked.question.as_str();
-        let reading = if own == search || analysis::content_terms(own).is_empty() {
-            read(desk, &search, &meaning, (&evidence, &found.terms)).await?
-        } else {
-            let meaning = embed_one(desk, Purpose::Question, own).await?;
-            read(desk, own, &meaning, (&evidence, &found.terms)).await?
-        };
+    if let Some(evidence) = Evidence::gather(&search, &found) {
+        let reading =
+            read_for(desk, asked, (&search, &meaning), (&evidence, &found.terms)).await?;
         receipt.reason = Some(Reason::NothingStands);
-        if reading::best(&reading.lines, &reading.relevance) > 0.0 {
+        if let Some(best) = reading::best_line(&reading.lines, &reading.relevance) {
+            receipt.confidence = evidence::confidence_read(&search, &found, best);
+            receipt.reason = below(desk.rules.floor, receipt.confidence);
+        }
+        if receipt.reason.is_none() {
             let hearing = Hearing::new(&reading, audience, &watch);
             let (answer, draft) = draft::settle(desk, asked, &hearing).await?;
             receipt.draft = draft;
             receipt.millis.first_token = hearing.first_words();
-            if let Some(answer) = answer {
-                receipt.reason = None;
-                receipt.outcome = Outcome::Answered(answer);
+            match answer {
+                Some(answer) => receipt.outcome = Outcome::Answered(answer),
+                None => receipt.reason = Some(Reason::NothingStands),
             }
         }
     }
@@ -108,6 +106,10 @@ pub async fn compose(
         receipt.millis.first_token = receipt.millis.total;
     }
     Ok(receipt)
+}
+
+fn below(floor: f32, confidence: f32) -> Option<Reason> {
+    (confidence < floor).then_some(Reason::BelowFloor { floor })
 }
 
 async fn look_up(
@@ -142,10 +144,6 @@ fn open_receipt(desk: &Desk, asked: &Asked, found: &Found, confidence: f32) -> R
     let language = Language::of(question);
     let reason = if found.passages.is_empty() {
         Reason::NothingFound
-    } else if confidence < desk.rules.floor {
-        Reason::BelowFloor {
-            floor: desk.rules.floor,
-        }
     } else {
         Reason::OtherNames
     };
@@ -191,6 +189,21 @@ pub(super) struct Reading {
     pub(super) lines: Vec<Line>,
     /// How much each line bears on the question.
     pub(super) relevance: Vec<f32>,
+}
+
+/// Reads for what is asked now: what was said before it helps to find the passages.
+async fn read_for(
+    desk: &Desk,
+    asked: &Asked,
+    (search, meaning): (&str, &Embedding),
+    evidence: (&Evidence, &[TermWeight]),
+) -> Result<Reading, Unembedded> {
+    let own = asked.question.as_str();
+    if own == search || analysis::content_terms(own).is_empty() {
+        return read(desk, search, meaning, evidence).await;
+    }
+    let meaning = embed_one(desk, Purpose::Question, own).await?;
+    read(desk, own, &meaning, evidence).await
 }
 
 async fn read(

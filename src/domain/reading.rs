@@ -68,11 +68,15 @@ pub const NEAR: f32 = 0.8;
 
 /// How relevant the most relevant statement is.
 pub fn best(lines: &[Line], relevance: &[f32]) -> f32 {
-    let statements = lines.iter().zip(relevance);
+    best_line(lines, relevance).map_or(0.0, |(_, score)| score)
+}
+
+/// The most relevant statement, if any bears on the question, with how much it does.
+pub fn best_line<'a>(lines: &'a [Line], relevance: &[f32]) -> Option<(&'a Line, f32)> {
+    let statements = lines.iter().zip(relevance.iter().copied());
     statements
-        .filter(|(line, _)| line.kind == Kind::Statement)
-        .map(|(_, score)| *score)
-        .fold(0.0, f32::max)
+        .filter(|(line, score)| line.kind == Kind::Statement && *score > 0.0)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// A run of neighbouring lines of one passage.
