@@ -10,7 +10,6 @@ use crate::domain::answer::{Declined, Outcome};
 use crate::domain::document::Digest;
 use crate::domain::embedding::{Embedding, Purpose};
 use crate::domain::evidence::{self, Evidence};
-use crate::domain::expectation::Expectation;
 use crate::domain::language::Language;
 use crate::domain::line::{self, Kind, Line};
 use crate::domain::passage::{Found, Passage, Scope, TermWeight};
@@ -236,7 +235,7 @@ async fn read(
             reading::relevance(language, line, cosine, &terms, passage)
         })
         .collect();
-    let relevance = reading::narrowed(Expectation::of(search), &lines, &relevance);
+    let relevance = reading::narrowed(search, &lines, &relevance);
     Ok(Reading {
         passages,
         lines,

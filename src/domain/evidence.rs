@@ -30,6 +30,7 @@ use std::collections::BTreeSet;
 use super::analysis::{content_terms, terms};
 use super::language::Language;
 use super::line::Line;
+use super::numbered::Numbered;
 use super::passage::{Background, Found, Passage};
 use super::revision::Revision;
 use super::sentence::sentences;
@@ -51,10 +52,14 @@ impl Evidence {
     /// no answer.
     pub fn gather(question: &str, found: &Found) -> Option<Self> {
         let rare = rare_names(question, found);
+        let numbered = Numbered::of(question);
         let mut passages: Vec<Passage> = found
             .passages
             .iter()
-            .filter(|passage| has_all(&rare, passage, found))
+            .filter(|passage| {
+                let page = page(passage, found);
+                missing(&rare, &page) == 0.0 && numbered.may_stand_in(&text(&page))
+            })
             .cloned()
             .collect();
         let least = passages.first()?.scores.fused * Self::WORTH;
@@ -505,15 +510,20 @@ fn rarity(chunks: f32, holders: f32) -> f32 {
     (1.0 + (chunks - holders + 0.5) / (holders + 0.5)).ln()
 }
 
-/// Whether each of `names` stands in the passage, above it, or elsewhere on its page as far as
-/// that was found.
-fn has_all(names: &[Name], passage: &Passage, found: &Found) -> bool {
-    let page: Vec<&Passage> = found
-        .passages
-        .iter()
+/// The page of a passage, as far as it was found.
+fn page<'a>(passage: &Passage, found: &'a Found) -> Vec<&'a Passage> {
+    let passages = found.passages.iter();
+    passages
         .filter(|other| other.document == passage.document)
-        .collect();
-    missing(names, &page) == 0.0
+        .collect()
+}
+
+/// What stands in these passages and above them.
+fn text(passages: &[&Passage]) -> String {
+    let texts = passages
+        .iter()
+        .map(|passage| format!("{}\n{}\n", above(passage), passage.text));
+    texts.collect()
 }
 
 fn is_year(term: &str) -> bool {
@@ -522,20 +532,10 @@ fn is_year(term: &str) -> bool {
         && term.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The terms of these passages and of what stands above them.
-fn known(passages: &[&Passage]) -> BTreeSet<String> {
-    let texts = |passage: &&Passage| {
-        let mut found = terms(&above(passage));
-        found.extend(terms(&passage.text));
-        found
-    };
-    passages.iter().flat_map(texts).collect()
-}
-
 /// The share of `names` of which no passage has anything. Where no year stands at all, the year
 /// of the question says only when it is asked.
 fn missing(names: &[Name], passages: &[&Passage]) -> f32 {
-    let known = known(passages);
+    let known: BTreeSet<String> = terms(&text(passages)).into_iter().collect();
     let tells_years = known.iter().any(|term| is_year(term));
     let counts = |name: &&Name| tells_years || !name.terms.iter().all(|term| is_year(term));
     let asked: Vec<&Name> = names.iter().filter(counts).collect();

@@ -5,13 +5,17 @@
 //! they are as near as can be. Words do, as long as they are only held against a line and
 //! never make one.
 
+use std::collections::BTreeSet;
+
 use super::language::Language;
 
 /// What the question asks for beyond its subject.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     kind: Kind,
     polarity: Polarity,
+    /// The words of the question, in small letters: who is named there is not the answer.
+    asked: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,8 +24,12 @@ enum Kind {
     Anything,
     /// How many, how much, how long.
     Amount,
+    /// How much it costs.
+    Money,
     /// When, since when, in what year.
     Time,
+    /// Who, whom, whose.
+    Person,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,27 +50,28 @@ impl Expectation {
     /// ```
     pub fn of(question: &str) -> Self {
         let lower = question.to_lowercase();
-        match Language::of(question) {
-            Language::Korean => Self {
-                kind: korean_kind(&lower),
-                polarity: korean_polarity(&lower),
-            },
+        let words = words(&lower);
+        let (kind, polarity) = match Language::of(question) {
+            Language::Korean => (korean_kind(&lower), korean_polarity(&lower)),
             Language::English | Language::Other => {
-                let words = words(&lower);
-                Self {
-                    kind: english_kind(&words),
-                    polarity: english_polarity(&words),
-                }
+                (english_kind(&words), english_polarity(&words))
             },
+        };
+        Self {
+            kind,
+            polarity,
+            asked: words.into_iter().map(str::to_owned).collect(),
         }
     }
 
     /// Whether `line` can be what is expected.
-    pub fn fits(self, line: &str) -> bool {
+    pub fn fits(&self, line: &str) -> bool {
         let of_kind = match self.kind {
             Kind::Anything => true,
             Kind::Amount => tells_amount(line),
+            Kind::Money => tells_money(line),
             Kind::Time => tells_time(line),
+            Kind::Person => tells_person(line, &self.asked),
         };
         of_kind && (self.polarity == Polarity::Any || negates(line))
     }
@@ -98,16 +107,27 @@ fn has_any(text: &str, parts: &[&str]) -> bool {
 fn english_kind(words: &[&str]) -> Kind {
     const MEASURED: &str =
         "many much long large big often old far fast heavy tall high wide deep";
-    const MEASURES: &str =
-        "weight price cost number amount percentage speed height width length capacity";
+    const MEASURES: &str = "weight number amount percentage speed height width length capacity";
+    const PRICES: &str = "price prices cost costs fee fees salary budget";
+    const PRICED: &str = "cost costs price priced pay charge charged fee fees";
     const TIMES: &str = "year date day month";
     let asks = |first: &str, second: &str| {
         let mut pairs = words.windows(2);
         pairs.any(|pair| matches!(pair, [a, b] if is_in(first, a) && is_in(second, b)))
     };
     // "What is the weight …", but not "What changes the weight …".
-    let measures =
-        matches!(words, ["what", "is" | "are", "the", which, ..] if is_in(MEASURES, which));
+    let asked_of = match words {
+        ["what", "is" | "are", "the", which, ..] => which,
+        _ => "",
+    };
+    let is_priced = words.iter().any(|word| is_in(PRICED, word));
+    if is_in(PRICES, asked_of) || (asks("how", "much") && is_priced) {
+        return Kind::Money;
+    }
+    if let ["who" | "whom" | "whose", ..] = words {
+        return Kind::Person;
+    }
+    let measures = is_in(MEASURES, asked_of);
     if measures || asks("how", MEASURED) {
         return Kind::Amount;
     }
@@ -127,7 +147,21 @@ fn korean_kind(lower: &str) -> Kind {
         "얼마나 필요",
         "얼마까지",
     ];
-    if has_any(lower, &AMOUNTS) || has_any(lower, &MEASURED) {
+    const PRICES: [&str; 8] = [
+        "비용",
+        "가격",
+        "요금",
+        "월급",
+        "연봉",
+        "예산",
+        "수수료",
+        "주차비",
+    ];
+    if lower.contains("얼마") && has_any(lower, &PRICES) {
+        Kind::Money
+    } else if has_any(&lower.replace("누구나", ""), &["누가", "누구", "누군"]) {
+        Kind::Person
+    } else if has_any(lower, &AMOUNTS) || has_any(lower, &MEASURED) {
         Kind::Amount
     } else if lower.contains("언제") {
         Kind::Time
@@ -195,6 +229,87 @@ fn tells_amount(line: &str) -> bool {
         || KOREAN.split(' ').any(|part| lower.contains(part))
         || has_any(&lower, &PHRASES)
         || has_any(&lower, &KOREAN_PHRASES)
+}
+
+fn tells_money(line: &str) -> bool {
+    const CURRENCIES: &str = "usd eur gbp jpy krw cny chf dollar dollars euro euros pound pounds \
+        won yen yuan franc francs cent cents free nothing 달러 유로 파운드 위안 무료 공짜";
+    const PRICES: [&str; 9] = [
+        "price", "cost", "fee", "salary", "budget", "가격", "비용", "요금", "금액",
+    ];
+    let lower = line.to_lowercase();
+    let is_won = |pair: &[char]| matches!(pair, [before, '원'] if before.is_numeric() || "백천만억".contains(*before));
+    let letters: Vec<char> = line.chars().filter(|c| !c.is_whitespace()).collect();
+    line.contains(['$', '€', '£', '¥', '₩', '%'])
+        || letters.windows(2).any(is_won)
+        || words(&lower).iter().any(|word| {
+            CURRENCIES
+                .split(' ')
+                .any(|listed| starts_hangul(word, listed))
+        })
+        || (has_any(&lower, &PRICES) && line.contains(char::is_numeric))
+}
+
+/// Whether a word is the listed one; in Korean particles follow it.
+fn starts_hangul(word: &str, listed: &str) -> bool {
+    word == listed || (!listed.is_ascii() && word.starts_with(listed))
+}
+
+/// Somebody by role, by name, or as a place to turn to. It is generous: names cannot be listed.
+fn tells_person(line: &str, asked: &BTreeSet<String>) -> bool {
+    const ENGLISH: &str = "you we they he she i anyone everyone nobody someone people person \
+        team teams staff lead leads head president chief admin admins desk department office \
+        group company board committee oncall secondary primary guest guests client clients \
+        family student students hr it ceo cto cfo coo qa";
+    const NO_ROLES: &str = "after other another never under over per whether either rather \
+        however number order paper server computer folder letter summer winter later former \
+        for or nor color minor error water power layer parameter container cluster router \
+        monitor factor vector door floor october november december september";
+    const ENDINGS: [&str; 8] = ["er", "ers", "or", "ors", "ist", "ists", "ants", "ees"];
+    const KOREAN: &str = "팀 담당 책임 대표 이사 부장 과장 차장 대리 매니저 리드 직원 사원 사람 \
+        그룹 위원 님 고객 센터 데스크 누구나 모두 본인 부서 회사 조직 역할 권한 관리자 사용자 \
+        소유자 작성자 개발자 운영자 근로자 보호자";
+    let lower = line.to_lowercase();
+    let is_role = |word: &&str| {
+        is_in(ENGLISH, word)
+            || (ENDINGS.iter().any(|ending| word.ends_with(ending)) && !is_in(NO_ROLES, word))
+    };
+    let words = words(&lower);
+    let mut roles = words.iter().filter(|word| !asked.contains(**word));
+    line.contains(['@', '#'])
+        || roles.any(is_role)
+        || KOREAN
+            .split(' ')
+            .any(|part| lower.contains(part) && !asked.iter().any(|word| word.contains(part)))
+        || has_name(line, asked)
+}
+
+/// A word with a capital letter that the question does not have. The first word of a sentence
+/// has one anyway: it counts where another follows ("Kim Minsu"), or what one does ("Mina
+/// approves").
+fn has_name(line: &str, asked: &BTreeSet<String>) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_name = |word: &str| {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let mut letters = bare.chars();
+        letters.next().is_some_and(char::is_uppercase)
+            && letters.next().is_some_and(char::is_lowercase)
+            && !asked.contains(&bare.to_lowercase())
+    };
+    let opens = |at: usize| {
+        at.checked_sub(1)
+            .and_then(|before| words.get(before))
+            .is_none_or(|before| before.ends_with(['.', '!', '?', ':', ';']))
+    };
+    let follows = |at: usize| {
+        words.get(at + 1).is_some_and(|next| {
+            is_name(next) || (next.len() > 2 && next.ends_with('s') && !next.ends_with("ss"))
+        })
+    };
+    words
+        .iter()
+        .enumerate()
+        .any(|(at, word)| is_name(word) && (!opens(at) || follows(at)))
 }
 
 fn tells_time(line: &str) -> bool {
@@ -334,6 +449,42 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_what_it_costs_is_told_a_sum() {
+        check(
+            "How much does the Zephyr 16 cost?",
+            &["It costs 900 USD.", "It is free.", "Price per month: 20."],
+            &["Model: Zephyr 16; Memory: 32 GB; Battery: 14 hours."],
+        );
+        check(
+            "방문객 주차 요금은 얼마인가요?",
+            &["시간당 2,000원입니다.", "2시간까지 무료입니다."],
+            &["주차장은 지하 2층에 있습니다."],
+        );
+    }
+
+    #[test]
+    fn who_asks_who_is_told_somebody() {
+        check(
+            "Who owns TunnelFox?",
+            &[
+                "TunnelFox belongs to the network team.",
+                "Mina owns TunnelFox.",
+                "Ask Kim Minsu about TunnelFox.",
+                "Write to vpn@example.com.",
+            ],
+            &["Download TunnelFox from the software centre."],
+        );
+        check(
+            "추천 서비스는 누가 담당해?",
+            &[
+                "추천 서비스는 개발 2팀이 맡습니다.",
+                "추천 서비스는 Mina가 맡습니다.",
+            ],
+            &["추천 서비스는 돌고래라고 부릅니다."],
+        );
+    }
+
+    #[test]
     fn who_asks_what_not_to_do_is_not_told_what_to_do() {
         check(
             "Which files should not be committed?",
@@ -352,7 +503,7 @@ mod tests {
         for question in [
             "Why can't I log in?",
             "What do I do if it does not start?",
-            "Who helps me when I cannot log in?",
+            "What helps me when I cannot log in?",
             "와이파이가 안 되면 어떻게 해?",
             "왜 시작이 안 돼?",
         ] {

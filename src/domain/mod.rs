@@ -12,6 +12,7 @@ pub mod analysis;
 pub mod sentence;
 pub mod passage;
 pub mod rank;
+pub mod numbered;
 pub mod evidence;
 pub mod question;
 pub mod prompt;

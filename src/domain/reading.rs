@@ -8,6 +8,7 @@ use super::expectation::Expectation;
 use super::language::Language;
 use super::line::{Kind, Line};
 use super::passage::TermWeight;
+use super::sentence;
 
 /// How much `line` bears on the question, 0 to 1.
 ///
@@ -46,11 +47,14 @@ pub fn coverage(terms: &[TermWeight], text: &str) -> f32 {
     if total > 0.0 { found / total } else { 0.0 }
 }
 
-/// As `relevance`, but a statement that cannot be what is expected has none; and nothing has
-/// any if those that can be are well behind one that cannot: they are about something else.
-pub fn narrowed(expected: Expectation, lines: &[Line], relevance: &[f32]) -> Vec<f32> {
+/// As `relevance`, but a statement that cannot be what `question` expects has none; and nothing
+/// has any if those that can be are well behind one that cannot: they are about something else.
+pub fn narrowed(question: &str, lines: &[Line], relevance: &[f32]) -> Vec<f32> {
+    let expected = Expectation::of(question);
+    let row = Row::asked_for(question);
     let bears = |(line, score): (&Line, &f32)| {
-        if line.kind != Kind::Statement || expected.fits(&line.text) {
+        let can_be = expected.fits(&line.text) && row.can_be(line);
+        if line.kind != Kind::Statement || can_be {
             *score
         } else {
             0.0
@@ -61,6 +65,43 @@ pub fn narrowed(expected: Expectation, lines: &[Line], relevance: &[f32]) -> Vec
         return vec![0.0; lines.len()];
     }
     narrowed
+}
+
+/// The row of a table that a question is about: one that has something of it in its cells. What
+/// the columns are called, all rows have.
+struct Row {
+    language: Language,
+    /// Nothing where any row may be it: "Which room has …?" asks for what the row is of.
+    about: Option<BTreeSet<String>>,
+}
+
+impl Row {
+    fn asked_for(question: &str) -> Self {
+        const OPEN: [&str; 12] = [
+            "which", "what", "list", "어느", "어떤", "무슨", "무엇", "뭐", "뭘", "어디",
+            "누가", "누구",
+        ];
+        let lower = question.to_lowercase();
+        let is_open = OPEN.iter().any(|word| lower.contains(word));
+        let about = || analysis::content_terms(question).into_iter().collect();
+        Self {
+            language: Language::of(question),
+            about: (!is_open).then(about),
+        }
+    }
+
+    fn can_be(&self, line: &Line) -> bool {
+        let Some(about) = &self.about else {
+            return true;
+        };
+        if !line.raw.starts_with('|') || Language::of(&line.text) != self.language {
+            return true;
+        }
+        let cells = sentence::cells(&line.raw).join(" ");
+        analysis::terms(&cells)
+            .iter()
+            .any(|term| about.contains(term))
+    }
 }
 
 /// A line that is less relevant than this share of the best is beside the point.
@@ -231,14 +272,29 @@ mod tests {
             said(0, "It holds 5."),
             said(0, "7."),
         ];
-        let expected = Expectation::of("How many does it hold?");
+        let question = "How many does it hold?";
         assert_eq!(
-            narrowed(expected, &lines, &[0.9, 0.8, 0.1]),
+            narrowed(question, &lines, &[0.9, 0.8, 0.1]),
             [0.0, 0.8, 0.1]
         );
-        assert_eq!(narrowed(expected, &lines, &[0.9, 0.7, 0.1]), [0.0; 3]);
-        let any = Expectation::of("What does it hold?");
+        assert_eq!(narrowed(question, &lines, &[0.9, 0.7, 0.1]), [0.0; 3]);
+        let any = "What does it hold?";
         assert_eq!(narrowed(any, &lines, &[0.9, 0.7, 0.1]), [0.9, 0.7, 0.1]);
+    }
+
+    #[test]
+    fn the_row_of_another_room_is_no_answer() {
+        let row = |raw: &str, text: &str| Line {
+            raw: raw.into(),
+            ..said(0, text)
+        };
+        let lines = [row("| 남산 | 6명 |", "회의실: 남산; 인원: 6명.")];
+        let relevance = |question| narrowed(question, &lines, &[0.9]);
+        assert_eq!(relevance("남산 회의실은 몇 명이 들어가나요?"), [0.9]);
+        assert_eq!(relevance("백두 회의실은 몇 명이 들어가나요?"), [0.0]);
+        assert_eq!(relevance("어느 회의실이 가장 커요?"), [0.9]);
+        // Across languages no word need be the same.
+        assert_eq!(relevance("How many people fit into the room?"), [0.9]);
     }
 
     #[test]
