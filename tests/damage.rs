@@ -499,3 +499,30 @@ async fn a_conversation_goes_on_though_receipts_cannot_be_kept() {
     assert!(warned > 0, "{}", chat.stderr);
     assert_eq!(receipts + warned, 100);
 }
+
+#[tokio::test]
+async fn a_limit_on_files_is_told_and_loses_nothing_that_was_added() {
+    let (program, _, _) = with_a_text().await;
+    let page = |n: u32| {
+        format!(
+            "# Page {n}\n\n{}\n",
+            "Every page has its words. ".repeat(200)
+        )
+    };
+    for n in 0..40 {
+        program.write(&format!("notes/{n}.md"), page(n));
+    }
+    let notes = program.path("notes").display().to_string();
+    for kib in [0, 4, 512] {
+        let add = ["library", "add", &notes];
+        let added = program.run_on_a_small_disk(kib, &add, "").await;
+        assert_eq!(added.code, Some(1), "{kib} KiB: {added:?}");
+        let told = "a file may not grow any further; raise the limit on files and try again";
+        assert!(added.stderr.contains(told), "{kib} KiB: {added:?}");
+    }
+    let verified = program.run(&["library", "verify"]).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
+    let again = program.run(&["library", "add", &notes]).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+}

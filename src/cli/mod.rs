@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+#[cfg(unix)]
+use tokio::signal::unix;
 use tracing::{Level, Metadata};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -264,19 +267,29 @@ fn settings(
 }
 
 fn start(task: Task, settings: Settings) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&anyhow::Error::new(error)),
     };
+    #[cfg(unix)]
+    outlive_the_limit_on_files(&runtime);
     let done = runtime.block_on(carry_out(task, settings));
     // A model that still loads or writes must not keep the program from ending.
     runtime.shutdown_background();
     match done {
         Ok(code) => code,
         Err(error) => failed(&error),
+    }
+}
+
+/// Where nobody listens to its signal, the limit on files (`ulimit -f`) ends a process at the
+/// write that goes beyond it. Once it is listened to, that write fails, and the failure is told
+/// like any other. The listener stays for good.
+#[cfg(unix)]
+fn outlive_the_limit_on_files(runtime: &Runtime) {
+    let _within = runtime.enter();
+    if let Err(error) = unix::signal(unix::SignalKind::from_raw(libc::SIGXFSZ)) {
+        tracing::warn!(%error, "a limit on files will end saseo without a word");
     }
 }
 

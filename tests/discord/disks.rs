@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::process::Process;
 use super::scene::{PATIENCE, Scene};
 use super::storms::{QUESTION, tell};
 
@@ -54,7 +53,7 @@ async fn on_a_full_disk_nobody_is_acknowledged_and_nothing_is_lost() {
 #[tokio::test]
 async fn where_the_disk_fails_it_ends_and_the_next_start_goes_on() {
     let scene = Scene::new(1, 1, "").await;
-    let bot = Process::start_for_limits(&scene.program, &scene.discord);
+    let bot = scene.starts();
     bot.up().await;
     let first = scene.asks(0);
     scene.all_answered(&[first], PATIENCE).await;

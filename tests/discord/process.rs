@@ -1,6 +1,6 @@
 //! `saseo serve` as a process: started, listened to, ended and killed.
 
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -42,29 +42,6 @@ impl Process {
     pub(super) fn start_as(program: &Program, environment: &[(&str, &str)]) -> Self {
         let mut command = program.command(&["serve"]);
         command.envs(environment.iter().copied());
-        Self::run(command)
-    }
-
-    /// Starts it so that a file that may not grow is an error and not its end.
-    pub(super) fn start_for_limits(program: &Program, discord: &Discord) -> Self {
-        let inner = program.command(&["serve"]);
-        let inner = inner.as_std();
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])
-            .arg(inner.get_program())
-            .args(inner.get_args())
-            .env_clear()
-            .envs(
-                inner
-                    .get_envs()
-                    .filter_map(|(name, set)| Some((name, set?))),
-            )
-            .env("SASEO_DISCORD_TOKEN", discord.token())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
         Self::run(command)
     }
 

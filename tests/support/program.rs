@@ -103,7 +103,7 @@ impl Program {
             .env_clear()
             .envs(plain.as_std().get_envs().filter_map(|(k, v)| Some((k, v?))))
             .arg("-c")
-            .arg(format!("trap '' XFSZ; ulimit -f {kib}; exec \"$@\""))
+            .arg(format!("ulimit -f {kib}; exec \"$@\""))
             .arg("bash")
             .arg(plain.as_std().get_program())
             .args(plain.as_std().get_args())

@@ -53,9 +53,10 @@ pub enum Trouble {
     Index(#[source] sled::Error),
     /// sled refuses everything after one failed write, also when there is room again.
     #[error(
-        "the disk failed under the index; see that it has room, then start saseo again: nothing that was added is lost"
+        "the disk failed under the index: {}; then start saseo again: nothing that was added is lost",
+        advice(.0)
     )]
-    IndexDisk(#[source] io::Error),
+    IndexDisk(io::Error),
     #[error("the disk failed under the receipts: {}; then start saseo again", advice(.0))]
     ReceiptsDisk(io::Error),
     #[error(
