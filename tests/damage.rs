@@ -2,10 +2,12 @@
 //! in a sentence, and mended by what the sentence says.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use saseo::domain::document::Digest;
 use serde_json::json;
 
+use crate::support::disk::Disk;
 use crate::support::program::{Program, Ran};
 
 const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year.\n";
@@ -525,4 +527,52 @@ async fn a_limit_on_files_is_told_and_loses_nothing_that_was_added() {
     assert_eq!(found(&program, "days of leave").await[0], "wiki/leave.md");
     let again = program.run(&["library", "add", &notes]).await;
     assert_eq!(again.code, Some(0), "{again:?}");
+}
+
+/// What reads the library and nothing else.
+const READING: [&[&str]; 5] = [
+    &["library", "list"],
+    &["library", "show", "wiki/leave.md"],
+    &["library", "search", "days of leave"],
+    &["library", "verify"],
+    &["ask", "How many days of leave does an employee have?"],
+];
+
+#[tokio::test]
+async fn on_a_full_disk_the_library_is_read_while_there_is_a_little_room_and_says_when_not() {
+    let (program, _, _) = with_a_text().await;
+    let Some(disk) = Disk::mount(&program.path("disk")) else {
+        return;
+    };
+    let folder = program.path("disk/data");
+    let moved = Command::new("mv")
+        .args([&program.path("data"), &folder])
+        .status();
+    assert!(moved.unwrap().success());
+
+    disk.fill_but(4 << 10);
+    check_reading(&program, &folder, (0, "")).await;
+    disk.empty();
+    disk.fill_but(0);
+    let told = format!(
+        "error: could not open {}/state, which takes a few MiB of room even where it is only \
+         read: the disk is full; make room and try again; nothing that was added is lost\n",
+        folder.display()
+    );
+    check_reading(&program, &folder, (1, &told)).await;
+    disk.empty();
+    check_reading(&program, &folder, (0, "")).await;
+    let left = std::fs::read_dir(&folder).unwrap().flatten();
+    let aside = left.filter(|entry| entry.path().display().to_string().contains("damaged"));
+    assert_eq!(aside.count(), 0);
+}
+
+/// Reads in all ways, and expects this exit code and these words.
+async fn check_reading(program: &Program, folder: &Path, (code, told): (i32, &str)) {
+    for args in READING {
+        let ran = program.command_on(folder, args).output().await.unwrap();
+        let ran = Ran::from(ran);
+        assert_eq!(ran.code, Some(code), "{args:?} {ran:?}");
+        assert!(ran.stderr.starts_with(told), "{args:?} {ran:?}");
+    }
 }

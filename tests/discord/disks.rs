@@ -1,18 +1,17 @@
 //! The disk is full, or fails, under the bot as a program.
 
-use std::io::Write as _;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::scene::{PATIENCE, Scene};
-use super::storms::{QUESTION, tell};
+use super::storms::QUESTION;
+use crate::support::disk::Disk;
 
 #[tokio::test]
 async fn on_a_full_disk_nobody_is_acknowledged_and_nothing_is_lost() {
     let scene = Scene::new(1, 1, "").await;
     let Some(disk) = Disk::mount(&scene.program.path("disk")) else {
-        tell("left out: this user may not mount a disk");
         return;
     };
     std::fs::rename(scene.program.path("data"), scene.program.path("before")).unwrap();
@@ -32,7 +31,7 @@ async fn on_a_full_disk_nobody_is_acknowledged_and_nothing_is_lost() {
     let first = scene.asks(0);
     scene.all_answered(&[first], PATIENCE).await;
 
-    disk.fill();
+    disk.fill_but(0);
     let (asked, worked) = (scene.asks(1), bot.worked());
     let run = mina
         .runs(general, "ask", &[("question", QUESTION.into())])
@@ -79,50 +78,4 @@ async fn where_the_disk_fails_it_ends_and_the_next_start_goes_on() {
     scene.all_answered(&[first, asked], PATIENCE).await;
     assert_eq!(scene.is_answered_once(&[first, asked]).answered, 2);
     assert_eq!(bot.terminate().await.code, Some(0));
-}
-
-/// A small disk of its own, where this user may mount one.
-struct Disk {
-    folder: std::path::PathBuf,
-}
-
-impl Disk {
-    const MIB: usize = 64;
-
-    fn mount(folder: &std::path::Path) -> Option<Self> {
-        std::fs::create_dir_all(folder).unwrap();
-        let size = format!("size={}m", Self::MIB);
-        let mounted = std::process::Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(folder)
-            .output();
-        let folder = folder.to_owned();
-        mounted
-            .ok()
-            .filter(|done| done.status.success())
-            .map(|_| Self { folder })
-    }
-
-    /// Leaves no room at all.
-    fn fill(&self) {
-        let mut file = std::fs::File::create(self.folder.join("ballast")).unwrap();
-        for size in [1 << 20, 1 << 12, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.folder.join("ballast")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        drop(
-            std::process::Command::new("umount")
-                .arg("-l")
-                .arg(&self.folder)
-                .status(),
-        );
-    }
 }

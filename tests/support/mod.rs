@@ -4,6 +4,7 @@ pub(crate) mod board;
 #[cfg(feature = "discord")]
 #[expect(dead_code, reason = "the fake offers more than each test asks of it")]
 pub(crate) mod discord;
+pub(crate) mod disk;
 pub(crate) mod embedder;
 pub(crate) mod openai;
 pub(crate) mod program;

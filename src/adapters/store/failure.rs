@@ -57,6 +57,13 @@ pub enum Trouble {
         advice(.0)
     )]
     IndexDisk(io::Error),
+    /// sled has no opening that only reads: it clears the end of its log and notes where it got.
+    #[error(
+        "could not open {}, which takes a few MiB of room even where it is only read: {}; nothing that was added is lost",
+        folder.display(),
+        advice(error)
+    )]
+    Unopened { folder: PathBuf, error: io::Error },
     #[error("the disk failed under the receipts: {}; then start saseo again", advice(.0))]
     ReceiptsDisk(io::Error),
     #[error(
@@ -184,9 +191,28 @@ impl Trouble {
         }
     }
 
+    /// The same of `folder` while it was being opened, where there was no room for that.
+    pub(super) fn at_the_opening_of(self, folder: &Path) -> Self {
+        use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        let (Self::IndexDisk(error) | Self::File { error, .. }) = &self else {
+            return self;
+        };
+        if !matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) {
+            return self;
+        }
+        if let Self::IndexDisk(error) | Self::File { error, .. } = self {
+            let folder = folder.to_owned();
+            Self::Unopened { folder, error }
+        } else {
+            self
+        }
+    }
+
     /// Whether the disk is full.
     pub(super) fn no_room(&self) -> bool {
-        let (Self::File { error, .. } | Self::IndexDisk(error)) = self else {
+        let (Self::File { error, .. } | Self::IndexDisk(error) | Self::Unopened { error, .. }) =
+            self
+        else {
             return matches!(self, Self::DiskFull { .. });
         };
         error.kind() == ErrorKind::StorageFull

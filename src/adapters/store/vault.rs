@@ -45,7 +45,11 @@ pub(super) fn open<T>(
             ));
             Ok(Some(loaded))
         },
-        Err(Fault::Other(trouble)) => Err(trouble),
+        Err(Fault::Other(trouble)) => {
+            // The folder itself is still there; on a full disk every start would leave a copy.
+            remove(&aside)?;
+            Err(trouble)
+        },
         Err(Fault::Damaged) => {
             fs::remove_dir_all(folder).map_err(Trouble::file("remove", folder))?;
             notes.push(format!(
@@ -133,7 +137,7 @@ fn attempt<T>(folder: &Path, load: &impl Fn(&Db) -> Result<T, Trouble>) -> Resul
             Ok(Ok(loaded)) => return Ok(loaded),
             Ok(Err(trouble)) if is_held(&trouble) => thread::sleep(PAUSE),
             Ok(Err(trouble)) if is_damage(&trouble) => return Err(Fault::Damaged),
-            Ok(Err(trouble)) => return Err(Fault::Other(trouble)),
+            Ok(Err(trouble)) => return Err(Fault::Other(trouble.at_the_opening_of(folder))),
         }
     }
     Err(Fault::Other(Trouble::Held {
@@ -169,7 +173,10 @@ fn set_aside(folder: &Path) -> Result<PathBuf, Trouble> {
         .ok_or(Trouble::Inconsistent(
             "no name is left for a damaged folder",
         ))?;
-    copy(folder, &aside)?;
+    if let Err(trouble) = copy(folder, &aside) {
+        remove(&aside)?;
+        return Err(trouble.at_the_opening_of(folder));
+    }
     Ok(aside)
 }
 
