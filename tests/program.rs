@@ -168,6 +168,36 @@ async fn the_receipt_of_a_declined_answer_names_model_prompt_and_reason() {
 }
 
 #[tokio::test]
+async fn a_receipt_and_the_register_tell_times_as_people_do() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    let asked = program
+        .run(&["ask", "How many days?", "--json"])
+        .await
+        .object();
+    let receipt = asked["receipt"].as_str().unwrap();
+    let kept = program.run(&["receipt", receipt, "--json"]).await.object();
+    let entry = program.run(&["library", "log", "--json"]).await.object();
+    let told = |at: &serde_json::Value| {
+        let at = at.as_str().unwrap();
+        format!("{} {} UTC", &at[..10], &at[11..19])
+    };
+
+    let shown = program.run(&["receipt", receipt]).await.stdout;
+    let log = program.run(&["library", "log"]).await.stdout;
+
+    let at = format!("at           {}\n", told(&kept["at"]));
+    assert!(shown.contains(&at), "{shown}");
+    let took = shown
+        .lines()
+        .find(|line| line.starts_with("took  "))
+        .unwrap();
+    assert!(took.ends_with("s in all"), "{took}");
+    assert!(log.contains(&told(&entry["at"])), "{log}");
+}
+
+#[tokio::test]
 async fn a_replay_goes_on_after_a_receipt_that_does_not_exist() {
     let program = Program::new([]).await;
     let ask = ["ask", "How many days of leave a year?", "--json"];

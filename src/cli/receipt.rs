@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use super::{FAILURE, Form, FormArgs, ask, because, console};
 use crate::app::desk::Desk;
 use crate::app::replay::{self, Replayed};
-use crate::domain::receipt::{DraftRecord, ModelIdentity, PromptIdentity, Ready, Receipt};
+use crate::domain::figures::{Lapse, moment};
+use crate::domain::receipt::{
+    DraftRecord, Millis, ModelIdentity, PromptIdentity, Ready, Receipt,
+};
 use crate::domain::render;
 use crate::settings::Settings;
 use crate::wiring::{self, Reading};
@@ -37,7 +40,7 @@ impl Show {
 
 fn show(receipt: &Receipt) {
     row("receipt", &receipt.id);
-    row("at", &receipt.at.to_rfc3339());
+    row("at", &moment(receipt.at).to_string());
     row("question", receipt.question.as_str());
     row("library", &receipt.revision.to_string());
     row("embedder", &receipt.embedder.to_string());
@@ -60,11 +63,19 @@ fn show(receipt: &Receipt) {
     if let Some(reason) = &receipt.reason {
         row("declined", &reason.to_string());
     }
-    let millis = receipt.millis;
-    let times = [millis.sources, millis.first_token, millis.total];
-    row("millis", &format!("{times:?} to sources, first words, end"));
+    row("took", &took(receipt.millis));
     console::say("");
     ask::print(receipt);
+}
+
+fn took(millis: Millis) -> String {
+    let Millis {
+        sources,
+        first_token,
+        total,
+    } = millis;
+    let [sources, first_token, total] = [sources, first_token, total].map(Lapse);
+    format!("{sources} to the sources, {first_token} to the first words, {total} in all")
 }
 
 fn show_ready(model: &ModelIdentity, prompt: &PromptIdentity) {

@@ -15,7 +15,7 @@ pub(super) use add::shelve;
 
 use super::{Form, FormArgs, ScopeArgs, collection, console, known, revision, vacancy};
 use crate::domain::document::{Card, CollectionName, Digest, Shelfmark};
-use crate::domain::figures::count;
+use crate::domain::figures::{count, moment};
 use crate::domain::language::Language;
 use crate::domain::passage::Scope;
 use crate::domain::revision::{Change, Entry, Revision};
@@ -256,7 +256,7 @@ async fn log(shelves: &Shelves, limit: usize, form: Form) -> anyhow::Result<Exit
 }
 
 fn print(entry: &Entry) {
-    let at = entry.at.format("%Y-%m-%d %H:%M:%S");
+    let at = moment(entry.at);
     let changes = count(entry.changes.len(), "change");
     let head = format!("{} {at} by {}, {changes}", entry.revision, entry.by);
     console::say(&console::bold(&head));
