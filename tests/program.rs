@@ -179,9 +179,9 @@ async fn a_receipt_and_the_register_tell_times_as_people_do() {
     let receipt = asked["receipt"].as_str().unwrap();
     let kept = program.run(&["receipt", receipt, "--json"]).await.object();
     let entry = program.run(&["library", "log", "--json"]).await.object();
-    let told = |at: &serde_json::Value| {
-        let at = at.as_str().unwrap();
-        format!("{} {} UTC", &at[..10], &at[11..19])
+    let told = |at: &Value| {
+        let seconds: String = at.as_str().unwrap().chars().take(19).collect();
+        format!("{} UTC", seconds.replace('T', " "))
     };
 
     let shown = program.run(&["receipt", receipt]).await.stdout;
@@ -295,9 +295,56 @@ async fn an_earlier_revision_is_searched_as_it_stood() {
 
     assert_eq!(best_at(&program, "3").await, "");
     assert!(best_at(&program, "2").await.contains("20 days"));
-    let missing = program.run(&["library", "list", "--as-of", "9"]).await;
-    assert_eq!(missing.code, Some(1));
-    assert!(missing.stderr.contains("no revision r9"), "{missing:?}");
+}
+
+#[tokio::test]
+async fn a_revision_that_does_not_exist_is_wrong_use_everywhere_and_the_newest_is_named() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    program.write("leave.md", LEAVE.replace("15 days", "20 days"));
+    program.run(&["library", "add", &page]).await;
+    for (named, told) in [("99", "r99"), ("r3", "r3"), ("0", "r0")] {
+        for args in [
+            &["ask", "How many days of leave?"][..],
+            &["chat"],
+            &["library", "search", "leave", "--json"],
+            &["library", "list"],
+            &["library", "show", "leave.md"],
+        ] {
+            let ran = program.run(&[args, &["--as-of", named]].concat()).await;
+            let told = format!("error: there is no revision {told}; the newest is r2\n");
+            assert_eq!(
+                (ran.code, &ran.stderr),
+                (Some(2), &told),
+                "{args:?} {ran:?}"
+            );
+            assert_eq!(ran.stdout, "", "{args:?}");
+        }
+        let ask = ["ask", "How many days?", "--json", "--as-of", named];
+        let asked = program.run(&ask).await;
+        assert_eq!(asked.code, Some(2), "{asked:?}");
+        let error = format!("there is no revision {told}; the newest is r2");
+        assert_eq!(asked.object()["error"], error);
+    }
+    program.run(&["library", "compact"]).await;
+    let forgotten = program.run(&["library", "list", "--as-of", "1"]).await;
+    assert_eq!(forgotten.code, Some(2), "{forgotten:?}");
+    assert!(
+        forgotten.stderr.contains("can be read is r2"),
+        "{forgotten:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_looks_for_a_revision_of_an_empty_library_is_told_how_to_fill_it() {
+    let program = Program::new([]).await;
+    let ran = program.run(&["library", "list", "--as-of", "1"]).await;
+    let told = "error: there is no revision r1; the library is empty; `saseo library add";
+    assert!(
+        ran.code == Some(2) && ran.stderr.starts_with(told),
+        "{ran:?}"
+    );
 }
 
 /// Nothing is wrong with a library that somebody has open.

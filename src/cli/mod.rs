@@ -29,7 +29,7 @@ use crate::domain::language::Language;
 use crate::domain::passage::Scope;
 use crate::domain::render;
 use crate::domain::revision::Revision;
-use crate::ports::Library;
+use crate::ports::{Library, Unread};
 use crate::settings::{Environment, Settings, environment};
 
 /// Right use that went wrong.
@@ -123,8 +123,12 @@ struct ScopeArgs {
 }
 
 impl ScopeArgs {
-    /// Whether the collections exist: a slip must not look like an empty library.
+    /// Whether the revision and the collections exist: a slip must not look like an empty
+    /// library.
     async fn check(&self, library: &dyn Library) -> anyhow::Result<()> {
+        if let Some(asked) = self.as_of {
+            legible(asked, library).await?;
+        }
         known(&self.collection, self.as_of, library).await
     }
 
@@ -136,15 +140,39 @@ impl ScopeArgs {
     }
 }
 
-/// A collection is read from that has no document: wrong use, whatever the command.
+/// Something is read from that is not there: wrong use, whatever the command.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no collection {name}{at}; {there}")]
-struct NoSuchCollection {
-    name: CollectionName,
-    /// At which revision, where one was named.
-    at: String,
-    /// Which ones there are.
-    there: String,
+enum NotThere {
+    #[error("there is no collection {name}{at}; {there}")]
+    Collection {
+        name: CollectionName,
+        /// At which revision, where one was named.
+        at: String,
+        /// Which ones there are.
+        there: String,
+    },
+    #[error("there is no revision {asked}; {there}")]
+    Revision {
+        asked: Revision,
+        /// Which is the newest.
+        there: String,
+    },
+}
+
+/// Refuses a revision that cannot be read. Nothing was ever on the shelf at revision 0.
+async fn legible(asked: Revision, library: &dyn Library) -> anyhow::Result<()> {
+    let newest = library.revision();
+    if asked == Revision::default() || asked > newest {
+        let there = (newest > Revision::default()).then(|| format!("the newest is {newest}"));
+        let there = there_is(there, library);
+        return Err(NotThere::Revision { asked, there }.into());
+    }
+    let all = Scope {
+        as_of: Some(asked),
+        collections: Vec::new(),
+    };
+    library.cards(&all).await?;
+    Ok(())
 }
 
 /// Refuses names of collections that the library does not have, `as_of` a revision.
@@ -169,18 +197,22 @@ async fn known(
         return Ok(());
     };
     let names: Vec<_> = there.iter().map(|name| name.as_str()).collect();
-    let refused = NoSuchCollection {
+    let listed = (!names.is_empty()).then(|| format!("there are: {}", names.join(", ")));
+    let refused = NotThere::Collection {
         name: odd.clone(),
         at: as_of.map_or_else(String::new, |revision| format!(" at {revision}")),
-        there: if let Some(damage) = library.damage() {
-            render::damaged(damage, Language::English)
-        } else if names.is_empty() {
-            render::words(Language::English).empty_library.to_owned()
-        } else {
-            format!("there are: {}", names.join(", "))
-        },
+        there: there_is(listed, library),
     };
     Err(refused.into())
+}
+
+/// What there is, or why there is nothing.
+fn there_is(listed: Option<String>, library: &dyn Library) -> String {
+    let damage = library.damage();
+    damage
+        .map(|damage| render::damaged(damage, Language::English))
+        .or(listed)
+        .unwrap_or_else(|| render::words(Language::English).empty_library.to_owned())
 }
 
 /// What to say where the library lacks documents that it had, or has nothing at all at the
@@ -317,7 +349,8 @@ fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// Wrong use and failure are told apart.
 fn code(error: &anyhow::Error) -> u8 {
-    if error.is::<NoSuchCollection>() {
+    let forgotten = matches!(error.downcast_ref(), Some(Unread::Forgotten { .. }));
+    if forgotten || error.is::<NotThere>() {
         WRONG_USE
     } else {
         FAILURE
