@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use saseo::domain::courtesy::Courtesy;
+use saseo::domain::language::Language;
 use serde_json::{Value, json};
 
 use crate::support::openai::Turn;
@@ -629,4 +631,54 @@ async fn one_change_is_told_as_one() {
     program.run(&["library", "add", &wiki]).await;
     let log = program.run(&["library", "log"]).await;
     assert!(log.stdout.contains(", 1 change\n"), "{log:?}");
+}
+
+#[tokio::test]
+async fn in_a_conversation_who_asks_nothing_is_answered_with_courtesy() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    let said = "hi\n\n  \n안녕하세요!\nthanks\n고마워요\n/help\nbye\nHow many days of leave?\n";
+
+    let chat = program.run_with(&["chat"], said).await;
+
+    let replies = [
+        Courtesy::Greeting.reply(Language::English),
+        Courtesy::Greeting.reply(Language::Korean),
+        Courtesy::Thanks.reply(Language::English),
+        Courtesy::Thanks.reply(Language::Korean),
+        Courtesy::Farewell.reply(Language::English),
+    ];
+    assert_eq!(chat.code, Some(0), "{chat:?}");
+    let expected: String = replies.map(|reply| format!("{reply}\n\n")).concat();
+    assert_eq!(chat.stdout, expected);
+    assert_eq!(chat.stderr.matches("Ctrl-D ends").count(), 2, "{chat:?}");
+    assert_eq!(chat.stderr.matches("Ctrl-D로 끝냅니다").count(), 2);
+    let left = program.run_with(&["chat"], "안녕히 계세요\n").await;
+    let farewell = Courtesy::Farewell.reply(Language::Korean);
+    assert_eq!(left.stdout, format!("{farewell}\n\n"));
+    let quit = program.run_with(&["chat"], "/quit\nbye\n").await;
+    assert_eq!((quit.code, &*quit.stdout), (Some(0), ""));
+}
+
+#[tokio::test]
+async fn a_conversation_goes_on_after_a_line_that_cannot_be_a_question() {
+    let program = Program::new([]).await;
+    let page = program.write("leave.md", LEAVE).display().to_string();
+    program.run(&["library", "add", &page]).await;
+    let (long, korean) = ("long ".repeat(3_000), "연차 ".repeat(3_000));
+    let lines = format!("{long}\n{korean}\nHow many days of leave does an employee have?\n");
+    let said = [b"\xff\xfe garbled\n", lines.as_bytes()].concat();
+
+    let chat = program.run_with(&["chat"], said).await;
+
+    assert_eq!(chat.code, Some(0), "{chat:?}");
+    for told in [
+        "the line is not UTF-8",
+        "Your question has 14999 characters, more than 2000.",
+        "질문이 8999자로, 받을 수 있는 2000자를 넘습니다.",
+    ] {
+        assert!(chat.stderr.contains(told), "{told}: {}", chat.stderr);
+    }
+    assert!(chat.stdout.contains("15 days"), "{chat:?}");
 }

@@ -265,7 +265,7 @@ impl Reception {
                 Err(slip) => {
                     let notice = match slip {
                         Unaskable::Empty => job.say(&Notice::Hint),
-                        Unaskable::TooLong(_) => job.say(&Notice::Unaskable(&slip.to_string())),
+                        Unaskable::TooLong(long) => job.say(&Notice::TooLong(long)),
                     };
                     self.own(async move { ours.deliver(&job, notice, Closing::done()).await });
                 },

@@ -1,9 +1,11 @@
 //! `saseo ask` and `saseo chat`.
 
-use std::io::{BufRead, Read as _};
+use std::io::{BufRead, ErrorKind, Read as _};
 use std::process::ExitCode;
 
 use clap::Args;
+use rustyline::DefaultEditor;
+use rustyline::error::ReadlineError;
 use serde_json::{Value, json};
 
 use super::{FAILURE, Form, FormArgs, ScopeArgs, because, code, console, vacancy};
@@ -11,13 +13,17 @@ use crate::app::answer::{Asked, Unanswered, answer};
 use crate::app::desk::Desk;
 use crate::app::replay::Silent;
 use crate::domain::answer::Outcome;
+use crate::domain::courtesy::Courtesy;
 use crate::domain::language::Language;
+use crate::domain::notice::Notice;
 use crate::domain::question::{QuestionText, REMEMBERED, Turn, Unaskable};
 use crate::domain::receipt::{Millis, Receipt};
 use crate::domain::render;
 use crate::ports::Audience;
 use crate::settings::Settings;
 use crate::wiring;
+
+const NOT_UTF_8: &str = "the line is not UTF-8";
 
 #[derive(Debug, Args)]
 pub(super) struct Ask {
@@ -173,7 +179,7 @@ fn next_line(input: &mut impl BufRead) -> Option<Result<String, String>> {
             LONGEST >> 10
         )));
     }
-    let line = String::from_utf8(bytes).map_err(|_| "the line is not UTF-8".to_owned());
+    let line = String::from_utf8(bytes).map_err(|_| NOT_UTF_8.to_owned());
     Some(line.map(|line| line.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
@@ -349,22 +355,15 @@ impl Chat {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         let desk = wiring::desk(&settings).await?;
         self.scope.check(&*desk.library).await?;
-        console::tell(&console::dim("Ask away; /quit or Ctrl-D ends."));
-        let mut editor = rustyline::DefaultEditor::new()?;
+        welcome();
+        let mut editor = DefaultEditor::new()?;
         let mut said: Vec<Turn> = Vec::new();
-        while let Ok(line) = editor.readline("> ") {
-            if line.trim() == "/quit" {
-                break;
-            }
-            let question = match QuestionText::new(&line) {
-                Ok(question) => question,
-                Err(Unaskable::Empty) => continue,
-                Err(unaskable) => {
-                    console::tell(&unaskable.to_string());
-                    continue;
-                },
+        while let Some(line) = next_said(&mut editor)? {
+            let question = match hear(&line) {
+                Heard::Question(question) => question,
+                Heard::Nothing => continue,
+                Heard::Farewell => break,
             };
-            drop(editor.add_history_entry(line.as_str()));
             let asked = Asked {
                 question,
                 said: said.clone(),
@@ -379,6 +378,68 @@ impl Chat {
             console::say("");
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Nobody has said yet in which language they will ask.
+fn welcome() {
+    console::tell(&console::dim("Ask away; /quit or Ctrl-D ends."));
+    console::tell(&console::dim(
+        "무엇이든 물어보세요. /quit이나 Ctrl-D로 끝냅니다.",
+    ));
+}
+
+/// The next line of the conversation; `None` at its end.
+fn next_said(editor: &mut DefaultEditor) -> anyhow::Result<Option<String>> {
+    loop {
+        match editor.readline("> ") {
+            Ok(line) => {
+                drop(editor.add_history_entry(line.as_str()));
+                return Ok(Some(line));
+            },
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(None),
+            Err(ReadlineError::Io(error)) if error.kind() == ErrorKind::InvalidData => {
+                console::tell(NOT_UTF_8);
+            },
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// What a line of a conversation is.
+enum Heard {
+    Question(QuestionText),
+    /// No question, and answered as far as it wants an answer.
+    Nothing,
+    Farewell,
+}
+
+/// Takes up a line, and answers what asks nothing of the library.
+fn hear(line: &str) -> Heard {
+    let language = Language::of(line);
+    if let Some(order) = line.trim().strip_prefix('/')
+        && order.chars().all(|c| c.is_ascii_alphabetic())
+    {
+        if ["quit", "exit", "q"].contains(&order) {
+            return Heard::Farewell;
+        }
+        welcome();
+        return Heard::Nothing;
+    }
+    if let Some(courtesy) = Courtesy::of(line) {
+        console::say(&format!("{}\n", courtesy.reply(language)));
+        return match courtesy {
+            Courtesy::Greeting | Courtesy::Thanks => Heard::Nothing,
+            Courtesy::Farewell => Heard::Farewell,
+        };
+    }
+    match QuestionText::new(line) {
+        Ok(question) => Heard::Question(question),
+        Err(Unaskable::Empty) => Heard::Nothing,
+        Err(Unaskable::TooLong(long)) => {
+            console::tell(&Notice::TooLong(long).text(language));
+            Heard::Nothing
+        },
     }
 }
 

@@ -27,4 +27,5 @@ pub mod event;
 pub mod queue;
 pub mod page;
 pub mod notice;
+pub mod courtesy;
 pub mod reply;

@@ -1,6 +1,7 @@
 //! What the librarian says around its answers, in both languages.
 
 use super::language::Language;
+use super::question::QuestionText;
 
 /// A sentence for a person, without anything of theirs or of a document in it but what its
 /// fields hold.
@@ -21,7 +22,8 @@ pub enum Notice<'a> {
     Failed(&'a str),
     /// A mention with nothing in it.
     Hint,
-    Unaskable(&'a str),
+    /// A question of so many characters.
+    TooLong(usize),
     NotACurator,
     Thanks,
     NoReceipt,
@@ -57,7 +59,7 @@ impl Notice<'_> {
             Self::Stopping => "I am stopping.".into(),
             Self::Failed(id) => format!("Something failed on my side, and there is no answer. Whoever runs me can look it up as `{id}`."),
             Self::Hint => "Ask me something: mention me together with a question, or use `/ask`.".into(),
-            Self::Unaskable(why) => format!("I cannot take that as a question: {why}."),
+            Self::TooLong(long) => format!("Your question has {long} characters, more than {}. Please ask it shorter.", QuestionText::LONGEST),
             Self::NotACurator => "Adding and removing is for those who manage the server, or have a role that was named for it; and it is done in the server, not in direct messages.".into(),
             Self::Thanks => "Thank you, I have noted it.".into(),
             Self::NoReceipt => "The receipt of that answer is no longer kept.".into(),
@@ -90,7 +92,7 @@ impl Notice<'_> {
                 "제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."
             ),
             Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요.".into(),
-            Self::Unaskable(why) => format!("질문으로 받을 수 없습니다: {why}."),
+            Self::TooLong(long) => format!("질문이 {long}자로, 받을 수 있는 {}자를 넘습니다. 더 짧게 물어봐 주세요.", QuestionText::LONGEST),
             Self::NotACurator => {
                 "문서를 추가하고 빼는 일은 서버를 관리하는 사람과 지정된 역할을 가진 사람만 할 수 있습니다. 다이렉트 메시지가 아니라 서버에서 해 주세요.".into()
             },

@@ -116,7 +116,7 @@ impl Program {
     }
 
     /// Runs with `input` on standard input.
-    pub(crate) async fn run_with(&self, args: &[&str], input: &str) -> Ran {
+    pub(crate) async fn run_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Ran {
         let file = self.write("stdin", input);
         let stdin = std::fs::File::open(file).unwrap();
         Ran::from(self.command(args).stdin(stdin).output().await.unwrap())
