@@ -98,7 +98,7 @@ fn words(lower: &str) -> Vec<&str> {
         .collect()
 }
 
-fn has_any(text: &str, parts: &[&str]) -> bool {
+pub(super) fn has_any(text: &str, parts: &[&str]) -> bool {
     parts.iter().any(|part| text.contains(part))
 }
 

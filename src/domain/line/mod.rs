@@ -75,11 +75,7 @@ fn outdated<'a>(passage: &'a Passage, under: &'a [String]) -> Option<&'a str> {
     here.chain(higher)
         .chain([&passage.title])
         .map(String::as_str)
-        .find(|heading| {
-            let lower = heading.to_lowercase();
-            let mut marks = wording::OUTDATED.iter();
-            marks.any(|mark| lower.contains(mark))
-        })
+        .find(|heading| wording::is_outdated(&heading.to_lowercase()))
 }
 
 /// One passage as far as it was read.

@@ -3,24 +3,26 @@
 //! They are taken widely: a sentence that carries another one in vain is only longer, but one
 //! that stands without its "However" says the opposite of its page.
 
-use crate::domain::expectation::negates;
+use crate::domain::expectation::{has_any, negates};
 
-/// What holds no longer is called so.
-pub(super) const OUTDATED: [&str; 13] = [
+/// What holds no longer is called so, wherever that is said.
+const GONE: [&str; 10] = [
     "deprecated",
     "obsolete",
     "outdated",
     "archived",
     "superseded",
     "no longer",
-    "discontinued",
     "withdrawn",
     "폐지",
     "폐기",
-    "예전",
     "더 이상",
-    "구버전",
 ];
+
+/// Whether something is called so that holds no longer. Who retired is a person as often.
+pub(super) fn is_outdated(said: &str) -> bool {
+    has_any(said, &GONE) || has_any(said, &["discontinued", "예전", "구버전"])
+}
 
 /// How a sentence limits what stands before it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,7 +129,7 @@ fn points_back(said: &str) -> bool {
     }
     let shortened = ["this isn't", "that isn't", "this doesn't", "this isn’t"];
     (POINTING_BACK.iter().chain(&shortened)).any(|pointer| opens(said, pointer))
-        && (negates(said) || has_any(said, &TAKING_BACK) || has_any(said, &OUTDATED))
+        && (negates(said) || has_any(said, &TAKING_BACK) || is_outdated(said))
 }
 
 /// What stands before is called so.
@@ -210,7 +212,7 @@ pub(super) fn condemns(text: &str) -> bool {
     ];
     let said = bare(text);
     (forward(&said) || leads_on(&said))
-        && (negates(&said) || has_any(&said, &WRONG) || has_any(&said, &OUTDATED))
+        && (negates(&said) || has_any(&said, &WRONG) || is_outdated(&said))
 }
 
 /// Whether a sentence says when what follows holds.
@@ -298,22 +300,10 @@ pub(super) fn mark(text: &str) -> Option<(&str, &str)> {
     says.then_some((head, rest))
 }
 
+/// A mark says it at its beginning.
 fn is_taken_back(said: &str) -> bool {
-    const STARTS: [&str; 12] = [
-        "deprecated",
-        "obsolete",
-        "outdated",
-        "archived",
-        "superseded",
-        "no longer",
-        "discontinued",
-        "withdrawn",
-        "retired",
-        "폐지",
-        "폐기",
-        "더 이상",
-    ];
-    STARTS.iter().any(|start| said.starts_with(start))
+    let mut starts = GONE.iter().chain(&["discontinued", "retired"]);
+    starts.any(|start| said.starts_with(start))
 }
 
 fn is_label(said: &str) -> bool {
@@ -406,26 +396,18 @@ const PAGES_IN_KOREAN: [(&str, Reach); 16] = [
     ("항목", Reach::Section),
 ];
 
+/// A page that speaks of itself does so in more words; what is discontinued is mostly what it
+/// is about.
 fn holds_no_longer(said: &str) -> bool {
-    const STATES: [&str; 26] = [
-        "obsolete",
-        "deprecated",
-        "outdated",
+    const STATES: [&str; 16] = [
         "out of date",
         "out-of-date",
-        "archived",
-        "superseded",
-        "withdrawn",
         "retired",
-        "no longer",
         "not valid",
         "invalid",
         "expired",
         "not maintained",
-        "폐지",
-        "폐기",
         "유효하지 않",
-        "더 이상",
         "예전",
         "구버전",
         "만료",
@@ -437,7 +419,7 @@ fn holds_no_longer(said: &str) -> bool {
     ];
     // "If this page is outdated, tell us" stands at the foot of pages that hold.
     const UNSURE: [&str; 6] = [" if ", " may ", " might ", "경우", "다면", "수 있"];
-    has_any(said, &STATES) && !has_any(said, &UNSURE)
+    (has_any(said, &GONE) || has_any(said, &STATES)) && !has_any(said, &UNSURE)
 }
 
 /// How far a sentence bears that takes back what stands around it.
@@ -480,8 +462,4 @@ fn opens(said: &str, opener: &str) -> bool {
     said.strip_prefix(opener)
         .is_some_and(|rest| !opener.is_ascii() || !rest.starts_with(char::is_alphanumeric))
         && (opener != "단" || said.starts_with("단,") || said.starts_with("단 "))
-}
-
-fn has_any(text: &str, parts: &[&str]) -> bool {
-    parts.iter().any(|part| text.contains(part))
 }
