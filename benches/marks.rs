@@ -220,6 +220,13 @@ async fn search(chunks: usize, name: &str) {
         &format!("{name}: the whole search against an exact scan of the vectors alone"),
         &format!("{:.2} times the time", ours / exact),
     );
+    let more = vec![made_up(&mut dice, chunks)];
+    let started = Instant::now();
+    library.commit(more, "bench").await.unwrap();
+    row(
+        &format!("a hundred chunks added to {name}"),
+        &seconds(started.elapsed()),
+    );
 }
 
 /// Median milliseconds of our search, and of taking every cosine in full.

@@ -11,14 +11,13 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use saseo::adapters::store::{Opened, Receipts, Stacks, Standing, Tools};
 use saseo::domain::chunk::{Chunk, Span};
 use saseo::domain::document::{CollectionName, Digest, Document, Shelfmark};
-use saseo::domain::embedding::Embedding;
 use saseo::domain::language::Language;
 use saseo::domain::passage::{Found, Scope};
 use saseo::domain::revision::{Change, Damage, Revision};
@@ -1623,123 +1622,5 @@ proptest! {
             .build()
             .unwrap();
         runtime.block_on(check_model(commits));
-    }
-}
-
-/// Not a test: prints how long opening, searching and adding take.
-#[tokio::test]
-#[ignore = "a measurement; run it with --release --ignored --nocapture"]
-async fn how_fast_the_library_is() {
-    let mut random = Random(7);
-    for documents in [1_000, 10_000] {
-        measure(documents, &mut random).await;
-    }
-}
-
-#[expect(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "measuring is what it is for"
-)]
-async fn measure(documents: usize, random: &mut Random) {
-    let folder = tempfile::tempdir().unwrap();
-    let embedder = WordHashes::new(384);
-    let library = open(folder.path(), &embedder).unwrap().library;
-    let begun = Instant::now();
-    for first in (0..documents).step_by(500) {
-        let orders = (first..first + 500).map(|n| random.document(n)).collect();
-        library.commit(orders, "test").await.unwrap();
-    }
-    let added = begun.elapsed();
-    let orders = (0..10).map(|n| random.document(n)).collect();
-    let begun = Instant::now();
-    library.commit(orders, "test").await.unwrap();
-    eprintln!(
-        "{documents} documents: added in {added:?}, then ten in {:?}",
-        begun.elapsed()
-    );
-    drop(library);
-    let (before, begun) = (resident(), Instant::now());
-    let library = open(folder.path(), &embedder).unwrap().library;
-    let (opened, after) = (begun.elapsed(), resident());
-    eprintln!("opened in {opened:?}; memory {before} MiB before, {after} MiB after");
-    let mut times = Vec::new();
-    for _ in 0..50 {
-        let query = Query {
-            text: random.words(8),
-            embedding: random.embedding(),
-            passages: 8,
-        };
-        let begun = Instant::now();
-        library.search(&query, &Scope::default()).await.unwrap();
-        times.push(begun.elapsed());
-    }
-    times.sort();
-    eprintln!("search: median {:?}, slowest {:?}", times[25], times[49]);
-    eprintln!("{:?}", library.sizes().await.unwrap());
-}
-
-/// What this process has in memory, in MiB.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1024
-}
-
-/// Chance that can be had again.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        self.0 >> 33
-    }
-
-    /// Words of which a few are common and most are rare, as in a language.
-    fn words(&mut self, count: usize) -> String {
-        let words = (0..count).map(|_| {
-            let widest = 1 << (self.next() % 16 + 1);
-            format!("w{}x", self.next() % widest)
-        });
-        words.collect::<Vec<_>>().join(" ")
-    }
-
-    fn embedding(&mut self) -> Embedding {
-        let vector = (0..384).map(|_| {
-            let sum: u64 = (0..4).map(|_| self.next() % 1_000).sum();
-            f32::from(u16::try_from(sum).unwrap()) - 1_998.0
-        });
-        Embedding::normalised(vector.collect())
-    }
-
-    fn document(&mut self, number: usize) -> Order {
-        let lines: Vec<String> = (0..10).map(|_| self.words(120)).collect();
-        let document = Document {
-            shelfmark: shelfmark("library", &format!("{number}.md")),
-            title: format!("Title {number}"),
-            language: Language::English,
-            modified: None,
-            carried: None,
-            origin: None,
-            text: lines.join("\n"),
-        };
-        let chunks = cut(&document);
-        let embeddings = chunks.iter().map(|_| self.embedding()).collect();
-        Order::Put(Box::new(Prepared {
-            document,
-            chunks,
-            embeddings,
-        }))
     }
 }

@@ -13,7 +13,7 @@ use super::storms::{ANSWER, LEAVE, QUESTION};
 use crate::support::discord::Discord;
 use crate::support::discord::faults::{EDIT, Fault, Often, POST};
 use crate::support::discord::guilds::Channel;
-use crate::support::discord::people::{Person, Said};
+use crate::support::discord::people::{Given, Person, Said};
 use crate::support::discord::seen::{Seen, Shown};
 use crate::support::program::Program;
 
@@ -67,6 +67,15 @@ impl Scene {
 
     pub(super) fn starts(&self) -> Process {
         Process::start(&self.program, &self.discord)
+    }
+
+    /// The first person adds a file in the first channel, by the command and its button.
+    pub(super) async fn adds(&self, file: Given) {
+        let (person, channel) = (&self.people[0], &self.channels[0]);
+        person.runs(channel, "library add", &[("file", file)]);
+        let shown = person.wait_within(PATIENCE, channel, with("Shall I add this"));
+        person.presses(&shown.await, "Add");
+        person.wait_within(PATIENCE, channel, with("Added: ")).await;
     }
 
     /// A question of the person and in the channel whose turn it is.

@@ -42,12 +42,7 @@ async fn it_says_what_it_does_answers_and_ends_when_told() {
     let page = "<html><head><title>Doors</title></head><body><main><h1>Doors</h1>\
         <p>The door code is kept in Busan.</p></main></body></html>";
     let file = Given::File("doors.html".into(), page.into());
-    mina.runs(general, "library add", &[("file", file)]);
-    let shown = mina
-        .wait_within(PATIENCE, general, with("Shall I add this"))
-        .await;
-    mina.presses(&shown, "Add");
-    mina.wait_within(PATIENCE, general, with("Added: ")).await;
+    scene.adds(file).await;
     mina.runs(general, "ask", &[("question", question.into())]);
     mina.wait_within(PATIENCE, general, with("kept in Busan. \\[1\\]"))
         .await;
@@ -190,12 +185,7 @@ async fn no_log_holds_a_secret_or_what_anybody_said() {
         "doors.md".into(),
         b"The canarydoc is kept in Busan.".to_vec(),
     );
-    mina.runs(general, "library add", &[("file", file)]);
-    let shown = mina
-        .wait_within(PATIENCE, general, with("Shall I add this"))
-        .await;
-    mina.presses(&shown, "Add");
-    mina.wait_within(PATIENCE, general, with("Added: ")).await;
+    scene.adds(file).await;
     let question = "Where is the canarydoc kept, asks canaryword?";
     mina.mentions_bot(general, question);
     mina.wait_within(PATIENCE, general, with("kept in Busan. \\[1\\]"))

@@ -65,18 +65,11 @@ impl Town {
 
     /// Puts a page on the shelf.
     pub(crate) async fn add(&self, title: &str, text: &str) -> Shelved {
-        let document = Document {
-            shelfmark: Shelfmark {
-                collection: CollectionName::default(),
-                uri: format!("{title}.md"),
-            },
-            title: title.to_owned(),
-            language: Language::of(text),
-            modified: None,
-            carried: None,
-            origin: None,
-            text: text.to_owned(),
+        let shelfmark = Shelfmark {
+            collection: CollectionName::default(),
+            uri: format!("{title}.md"),
         };
+        let document = document(shelfmark, title, text);
         shelve(
             &self.desk.shelving(),
             vec![document],
@@ -194,21 +187,26 @@ impl Acquirer for Texts {
         assert_ne!(file.bytes, PANICS.as_bytes(), "as it was asked to");
         let text = String::from_utf8(file.bytes.to_vec())
             .map_err(|_| Unacquired("it is not text".into()))?;
+        let shelfmark = Shelfmark {
+            collection: collection.clone(),
+            uri: uri.to_owned(),
+        };
+        let title = if file.name.is_empty() { uri } else { file.name };
         Ok(Document {
-            shelfmark: Shelfmark {
-                collection: collection.clone(),
-                uri: uri.to_owned(),
-            },
-            title: if file.name.is_empty() {
-                uri.to_owned()
-            } else {
-                file.name.to_owned()
-            },
-            language: Language::of(&text),
-            modified: None,
-            carried: None,
             origin: Some(uri.to_owned()),
-            text,
+            ..document(shelfmark, title, &text)
         })
+    }
+}
+
+fn document(shelfmark: Shelfmark, title: &str, text: &str) -> Document {
+    Document {
+        shelfmark,
+        title: title.to_owned(),
+        language: Language::of(text),
+        modified: None,
+        carried: None,
+        origin: None,
+        text: text.to_owned(),
     }
 }
