@@ -8,7 +8,7 @@ use saseo::domain::document::{CollectionName, Document, Shelfmark};
 use saseo::domain::language::Language;
 use saseo::domain::page::{self, Block, Page, Run};
 use serde_json::{Value, json};
-use serenity::model::id::MessageId;
+use serenity::model::id::{ChannelId, MessageId};
 
 use crate::support::discord::Discord;
 use crate::support::discord::mentions::Allowed;
@@ -108,7 +108,8 @@ fn long_answers_fit_whole_and_in_order() {
         let meant = letters(&answer);
         let mut read = String::new();
         for part in page::parts(answer, dialect::LONGEST, &dialect::measure) {
-            let body = wire::message(&part, Some(MessageId::new(1)), "nonce");
+            let below = (ChannelId::new(1), MessageId::new(2));
+            let body = wire::message(&part, Some(below), "nonce");
             let content = body["content"].as_str().unwrap();
             let checked = posts::read(&body, &[], Allowed::all());
             assert!(checked.is_ok(), "number {number} is refused: {content}");

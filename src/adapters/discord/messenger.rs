@@ -119,7 +119,7 @@ impl Post<'_> {
     fn body(&self) -> Value {
         wire::message(
             self.page,
-            self.below,
+            self.below.map(|below| (self.channel, below)),
             &wire::nonce(&self.event.key, self.part),
         )
     }

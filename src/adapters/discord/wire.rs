@@ -762,12 +762,18 @@ fn display_name(user: &User) -> &str {
 
 /// A new message in a channel, below `reply_to` where that still stands. Discord makes one
 /// message of however many with the same `nonce` it is sent within some minutes.
-pub fn message(page: &Page, reply_to: Option<MessageId>, nonce: &str) -> Value {
+pub fn message(page: &Page, reply_to: Option<(ChannelId, MessageId)>, nonce: &str) -> Value {
     let mut request = post(page, SUPPRESS_EMBEDS);
     request.insert("nonce".into(), nonce.into());
     request.insert("enforce_nonce".into(), true.into());
-    if let Some(id) = reply_to {
-        let reference = json!({ "message_id": id, "fail_if_not_exists": false });
+    if let Some((channel, id)) = reply_to {
+        // A server that gives it back as it was sent would else tell of a message that serenity
+        // cannot read: a button under it would be heard by nobody.
+        let reference = json!({
+            "channel_id": channel,
+            "message_id": id,
+            "fail_if_not_exists": false,
+        });
         request.insert("message_reference".into(), reference);
     }
     Value::Object(request)
@@ -1708,13 +1714,19 @@ mod tests {
     #[test]
     fn a_post_calls_nobody_shows_no_previews_and_is_made_once() {
         assert_eq!(
-            message(&page(vec![]), Some(MessageId::new(77)), "n1"),
+            message(
+                &page(vec![]),
+                Some((ChannelId::new(5), MessageId::new(77))),
+                "n1"
+            ),
             json!({
                 "content": "So \\*it\\* is.",
                 "allowed_mentions": { "parse": [], "replied_user": false },
                 "flags": 4,
                 "components": [],
-                "message_reference": { "message_id": "77", "fail_if_not_exists": false },
+                "message_reference": {
+                    "channel_id": "5", "message_id": "77", "fail_if_not_exists": false,
+                },
                 "nonce": "n1",
                 "enforce_nonce": true,
             })
