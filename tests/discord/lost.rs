@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use saseo::adapters::discord::{Deaf, Pulse};
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::support::discord::Discord;
-use crate::support::discord::faults::Cut;
+use crate::support::discord::faults::{Astray, Cut, Fault, Often};
+use crate::support::discord::gateway::shard_of;
 use crate::support::discord::line::Welcome;
+use crate::support::discord::people::Said;
+use crate::support::discord::world::World;
 use crate::support::script::Script;
 use crate::support::town::Town;
 
@@ -26,6 +30,139 @@ pub(super) fn watchful() -> Manner {
         },
         ..patient()
     }
+}
+
+/// A person who may not be lost, in a server for each of two connections.
+async fn two_shards(discord: &Discord) -> [Crowd; 2] {
+    discord.set(|settings| settings.shards = 2);
+    discord.unlimited();
+    let mut crowds: [Option<Crowd>; 2] = [None, None];
+    while crowds.iter().any(Option::is_none) {
+        let guild = discord.guild("team");
+        let shard = usize::try_from(shard_of(guild.id, 2)).unwrap();
+        crowds[shard].get_or_insert_with(|| Crowd::of(&guild, 1, 1));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    crowds.map(Option::unwrap)
+}
+
+#[tokio::test]
+async fn where_discord_says_so_it_listens_over_several_connections() {
+    let discord = Discord::start().await;
+    let mut crowds = two_shards(&discord).await;
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    let mut chance = Chance::new("shards");
+    discord
+        .eventually("both are there", || {
+            (discord.identifies() == 2).then_some(())
+        })
+        .await;
+    for crowd in &mut crowds {
+        crowd.asks(2, &mut chance);
+        answered(&discord, &crowd.channels, &crowd.said).await;
+        once_each(&discord, &crowd.channels, &crowd.said);
+    }
+    let shards = discord.payloads(2).into_iter();
+    let shards: Vec<_> = shards.map(|asked| asked["shard"].clone()).collect();
+    assert_eq!(shards, [json!([0, 2]), json!([1, 2])]);
+    // Direct messages come over the first.
+    let mina = &crowds[1].people[0];
+    let alone = mina.direct_message(QUESTION);
+    answered(&discord, &[mina.direct_channel()], &[alone.id]).await;
+    bot.settled().await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_dead_connection_is_heard_though_others_live() {
+    let discord = Discord::start().await;
+    let mut crowds = two_shards(&discord).await;
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    let mut chance = Chance::new("one dead");
+    let [alive, dead] = &mut crowds;
+    for crowd in [&mut *alive, &mut *dead] {
+        crowd.asks(1, &mut chance);
+        answered(&discord, &crowd.channels, &crowd.said).await;
+    }
+    discord.leads_astray(Astray::Lost);
+    dead.asks(1, &mut chance);
+    discord.leads_astray(Astray::Not);
+    // As long as serenity may take to see that nothing comes any more.
+    discord.passes(Duration::from_secs(100));
+    for _ in 0..3 {
+        alive.asks(1, &mut chance);
+        answered(&discord, &alive.channels, &alive.said).await;
+        // Long enough to put down that what was said before was heard.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    discord.cuts_shard(1, Cut::Invalid);
+    for crowd in &crowds {
+        answered(&discord, &crowd.channels, &crowd.said).await;
+        once_each(&discord, &crowd.channels, &crowd.said);
+    }
+    bot.settled().await;
+}
+
+/// Has something in `said` that nobody knows how to read.
+fn is_new_to_everybody(discord: &Discord, said: Said) {
+    let row = json!({ "type": 1, "components": [{ "type": 999 }] });
+    let mut world = discord.world();
+    let room = world.channels.get_mut(&said.channel).unwrap();
+    room.messages.get_mut(&said.id).unwrap().components = vec![row];
+}
+
+#[tokio::test]
+async fn a_message_that_nobody_can_read_hides_no_others() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
+    let mut chance = Chance::new("unread");
+    crowd.asks(1, &mut chance);
+    answered(&discord, &crowd.channels, &crowd.said).await;
+
+    discord.leads_astray(Astray::Lost);
+    crowd.asks(1, &mut chance);
+    let strange = crowd.people[0].mentions_bot(&crowd.channels[0], "Something new.");
+    is_new_to_everybody(&discord, strange);
+    crowd.asks(1, &mut chance);
+    discord.leads_astray(Astray::Not);
+    discord.cuts(Cut::Invalid);
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+}
+
+#[tokio::test]
+async fn what_is_said_while_it_first_connects_is_answered() {
+    let discord = Discord::start().await;
+    let mut crowd = Crowd::of(&discord.guild("team"), 2, 1);
+    let slow = Fault::Slow(Duration::from_secs(2));
+    discord.goes_wrong("GET /gateway/bot", slow, Often::Next(1));
+    let town = town(Script::saying(ANSWER)).await;
+    let bot = Bot::start_closed(&discord, town, watchful());
+    let (bot, ()) = tokio::join!(bot, async {
+        let asked = |world: &World| {
+            let mut requests = world.record.requests.iter();
+            requests
+                .any(|it| it.path.ends_with("/gateway/bot"))
+                .then_some(())
+        };
+        discord.until("it asks for the gateway", asked).await;
+        crowd.asks(3, &mut Chance::new("first"));
+    });
+    bot.open();
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    bot.settled().await;
+    once_each(&discord, &crowd.channels, &crowd.said);
+}
+
+#[tokio::test]
+async fn its_token_goes_to_no_gateway_that_others_can_listen_to() {
+    let discord = Discord::start().await;
+    discord.set(|settings| settings.gateway = "ws://192.0.2.1:1".to_owned());
+    let bot = Bot::start_closed(&discord, town(Script::saying(ANSWER)).await, watchful());
+    let ended = bot.await.ends().await.unwrap_err();
+    assert!(matches!(ended, Deaf::Refused(_)), "{ended}");
+    assert!(ended.to_string().contains("wss://"), "{ended}");
 }
 
 /// How nothing gets through.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use serenity::client::{Context, EventHandler};
 use serenity::http::Route;
 use serenity::model::application::Interaction;
@@ -19,7 +20,9 @@ use serenity::model::channel::{ChannelType, GuildChannel, Message};
 use serenity::model::event::ResumedEvent;
 use serenity::model::gateway::Ready;
 use serenity::model::guild::{Guild, Role};
-use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, RoleId, UserId};
+use serenity::model::id::{
+    ApplicationId, ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId,
+};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -54,6 +57,9 @@ pub(super) struct Ears {
     sessions: watch::Sender<usize>,
     /// Channels that are read at once.
     reading: Semaphore,
+    /// Where what is said counts from, if nothing was heard by an earlier run: the id of a
+    /// message that would have been said when we were started.
+    first: u64,
 }
 
 /// What Discord told us of places and people.
@@ -66,6 +72,23 @@ struct Known {
     since: u64,
 }
 
+/// A message of a channel's history. Discord invents new things to put into messages, and one
+/// that cannot be read must not hide the others.
+#[derive(Deserialize)]
+struct Old {
+    id: MessageId,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+impl Old {
+    fn whole(&self) -> Value {
+        let mut whole = self.others.clone();
+        whole.insert("id".to_owned(), self.id.to_string().into());
+        Value::Object(whole)
+    }
+}
+
 struct GuildFacts {
     owner: UserId,
     language: Language,
@@ -76,9 +99,10 @@ struct GuildFacts {
 const HEARD: &str = "discord/heard";
 const PRIVATE: &str = "discord/private/";
 
-/// Messages of one minute, in ids: handlers run side by side, and a newer message may be kept
-/// before an older one.
-const MARGIN: u64 = 60_000 << 22;
+/// Messages of three minutes, in ids: handlers run side by side, and a newer message may be kept
+/// before an older one. Of several connections one may be dead for half of that, unnoticed,
+/// while newer messages come over the others.
+const MARGIN: u64 = 180_000 << 22;
 /// Nobody waits for an answer to what they said longer ago.
 const OLDEST: TimeDelta = TimeDelta::hours(24);
 
@@ -102,6 +126,7 @@ impl Ears {
         let marks = inbox.marks(HEARD).await.unwrap_or_default();
         let heard = marks.first().and_then(|(_, id)| id.parse().ok());
         let heard = heard.unwrap_or(0);
+        let first = id_at(clock.now());
         Self {
             rest,
             interactions,
@@ -114,6 +139,7 @@ impl Ears {
             catching_up: AtomicUsize::new(0),
             sessions: watch::Sender::new(0),
             reading: Semaphore::new(READING),
+            first,
         }
     }
 
@@ -284,8 +310,8 @@ impl Ears {
         for _ in 0..MOST_PAGES {
             let call = Call::get(Route::ChannelMessages { channel_id });
             let call = call.param("after", after).param("limit", PAGE);
-            let mut messages: Vec<Message> = match self.rest.call(call).await {
-                Ok(messages) => messages,
+            let mut page: Vec<Old> = match self.rest.call(call).await {
+                Ok(page) => page,
                 // A channel that we may not read has nothing for us.
                 Err(fault) if fault.is_missing_access() || fault.is_unknown() => return,
                 Err(fault) if fault.may_be_tried_again() => {
@@ -298,16 +324,25 @@ impl Ears {
                     return;
                 },
             };
-            messages.sort_by_key(|message| message.id);
-            for message in &messages {
-                self.hear(message, guild).await;
+            page.sort_by_key(|old| old.id);
+            for old in &page {
+                self.read(old, guild).await;
             }
-            match messages.last() {
-                Some(last) if messages.len() == PAGE => after = last.id.get(),
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = last.id.get(),
                 _ => return,
             }
         }
         tracing::warn!("so much was said in a channel meanwhile that only the oldest was read");
+    }
+
+    async fn read(&self, old: &Old, guild: Option<GuildId>) {
+        let Ok(message) = serde_json::from_value::<Message>(old.whole()) else {
+            // What is said of the slip may quote the message.
+            tracing::warn!(id = %old.id, "a message cannot be read");
+            return;
+        };
+        self.hear(&message, guild).await;
     }
 
     async fn catch_up_all(&self, channels: Vec<(ChannelId, Option<GuildId>)>, since: u64) {
@@ -325,13 +360,13 @@ impl Ears {
     }
 
     /// Puts down who we are and where the session begins. Of what was said before the very
-    /// first session nobody waits for an answer; of what is said from then on somebody does,
-    /// also if that session is lost before anything was heard in it.
+    /// first start nobody waits for an answer; of what is said from then on somebody does, also
+    /// while the first session is still being begun, or is lost before anything was heard in it.
     async fn begin(&self, ready: &Ready) {
         let [last, before] = &self.ticked;
         let mut heard = before.load(Ordering::SeqCst);
         if heard == 0 {
-            heard = id_at(self.clock.now()) + MARGIN;
+            heard = self.first + MARGIN;
             last.store(heard, Ordering::SeqCst);
             before.store(heard, Ordering::SeqCst);
             noted(self.inbox.mark(HEARD, &heard.to_string()).await);

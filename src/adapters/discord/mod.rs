@@ -100,6 +100,10 @@ struct GatewayFacts {
     session_start_limit: Budget,
 }
 
+/// The token is sent over it.
+const UNSAFE: &str = "the address that was given for Discord's gateway is neither wss:// nor, on \
+     this machine's loopback, ws://; see `[discord] api-url` in the settings";
+
 /// How many sessions may be begun: whoever begins more has their token taken away.
 #[derive(Debug, Deserialize)]
 struct Budget {
@@ -220,7 +224,8 @@ impl Discord {
         for tries in 0_u32.. {
             let call = Call::get(Route::GatewayBot).patience(Duration::from_secs(20));
             match self.rest.call::<GatewayFacts>(call).await {
-                Ok(facts) => return Ok(facts),
+                Ok(facts) if rest::is_safe(&facts.url) => return Ok(facts),
+                Ok(_) => return Err(Deaf::Refused(UNSAFE.to_owned())),
                 Err(fault) => {
                     lasting(&fault)?;
                     tracing::warn!("{fault}");

@@ -578,6 +578,15 @@ fn address(base: &str) -> Result<Url, Unfit> {
     Err(Unfit::Address)
 }
 
+/// Whether the token may be sent to a gateway at `address`.
+pub(super) fn is_safe(address: &str) -> bool {
+    Url::parse(address).is_ok_and(|url| match url.scheme() {
+        "wss" => true,
+        "ws" => is_loopback(&url),
+        _ => false,
+    })
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

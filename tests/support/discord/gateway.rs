@@ -53,6 +53,8 @@ pub(crate) enum Order {
 pub(crate) struct Session {
     pub(crate) id: String,
     pub(crate) intents: u64,
+    /// Which share of the guilds it is told of.
+    pub(crate) shard: u64,
     /// What it was told; the first has number 1.
     pub(crate) told: Vec<Arc<str>>,
     /// When it lost its connection; nothing while it has one.
@@ -94,12 +96,14 @@ pub(crate) fn tell(world: &mut World, event: Event) {
 pub(crate) fn tell_at_once(world: &mut World, event: &Event) {
     let now = world.clock.now();
     let resumable = world.settings.resumable;
+    let shard = shard_told(event, world.settings.shards);
     let Gateway {
         sessions, links, ..
     } = &mut world.gateway;
     for session in sessions.iter_mut() {
         session.grow_old(now, resumable);
-        if session.over || (event.needs != 0 && session.intents & event.needs == 0) {
+        let other = session.shard != shard;
+        if session.over || other || (event.needs != 0 && session.intents & event.needs == 0) {
             continue;
         }
         session.add(event);
@@ -108,6 +112,19 @@ pub(crate) fn tell_at_once(world: &mut World, event: &Event) {
             let _ = link.orders.send(Order::Look);
         }
     }
+}
+
+/// The shard that hears of a guild.
+pub(crate) fn shard_of(guild: u64, shards: u64) -> u64 {
+    (guild >> 22) % shards
+}
+
+/// The shard that hears of `event`; direct messages are for the first.
+fn shard_told(event: &Event, shards: u64) -> u64 {
+    let about_guild = ["GUILD_CREATE", "GUILD_DELETE"].contains(&event.name);
+    let guild = &event.body[if about_guild { "id" } else { "guild_id" }];
+    let guild = guild.as_str().and_then(|id| id.parse().ok());
+    guild.map_or(0, |guild| shard_of(guild, shards))
 }
 
 impl Session {
@@ -138,7 +155,7 @@ impl Session {
 /// Starts a session as IDENTIFY asks.
 pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<usize, Unbegun> {
     let now = world.clock.now();
-    let intents = admitted(world, asked).map_err(Unbegun::Closed)?;
+    let (intents, shard) = admitted(world, asked).map_err(Unbegun::Closed)?;
     let pause = TimeDelta::from_std(world.settings.identify_pause).unwrap();
     let last = world.gateway.starts.last();
     if last.is_some_and(|last| now - *last < pause) {
@@ -158,6 +175,7 @@ pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<us
     world.gateway.sessions.push(Session {
         id: format!("{:032x}", u128::from(world.clock.snowflake()) << 32),
         intents,
+        shard,
         told: Vec::new(),
         left: None,
         link: Some(link),
@@ -168,8 +186,8 @@ pub(crate) fn identify(world: &mut World, link: u64, asked: &Value) -> Result<us
     Ok(number)
 }
 
-/// The intents of an IDENTIFY that is in order.
-fn admitted(world: &World, asked: &Value) -> Result<u64, u16> {
+/// The intents of an IDENTIFY that is in order, and its shard.
+fn admitted(world: &World, asked: &Value) -> Result<(u64, u64), u16> {
     if !knows_token(world, asked) {
         return Err(4004);
     }
@@ -179,16 +197,21 @@ fn admitted(world: &World, asked: &Value) -> Result<u64, u16> {
     let Some(intents) = asked["intents"].as_u64().filter(|_| named) else {
         return Err(4002);
     };
-    if !asked["shard"].is_null() && asked["shard"] != json!([0, 1]) {
-        return Err(4010);
-    }
+    let shards = world.settings.shards;
+    let named = |number: &u64| asked["shard"] == json!([number, shards]);
+    let shard = match (0..shards).find(named) {
+        Some(shard) => shard,
+        None if !asked["shard"].is_null() => return Err(4010),
+        None if shards > 1 => return Err(4011),
+        None => 0,
+    };
     if intents & !KNOWN != 0 {
         return Err(4013);
     }
     if intents & PRIVILEGED & !world.settings.privileged != 0 {
         return Err(4014);
     }
-    Ok(intents)
+    Ok((intents, shard))
 }
 
 pub(crate) fn knows_token(world: &World, asked: &Value) -> bool {
@@ -221,7 +244,9 @@ impl Gateway {
 
 /// READY, then the guilds one by one.
 fn greet(world: &mut World, number: usize) {
-    let bots = world.guilds_of_the_bot();
+    let (shards, own) = (world.settings.shards, world.gateway.sessions[number].shard);
+    let mut bots = world.guilds_of_the_bot();
+    bots.retain(|guild| shard_of(*guild, shards) == own);
     let body = ready(world, number, &bots);
     let mut events = vec![Event::new("READY", 0, body)];
     if world.gateway.sessions[number].intents & GUILDS != 0 {
@@ -246,7 +271,7 @@ fn ready(world: &World, number: usize, guilds: &[u64]) -> Value {
         "session_id": world.gateway.sessions[number].id,
         "resume_gateway_url": world.settings.gateway,
         "session_type": "normal",
-        "shard": [0, 1],
+        "shard": [world.gateway.sessions[number].shard, world.settings.shards],
         "relationships": [],
         "private_channels": [],
         "presences": [],

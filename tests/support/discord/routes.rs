@@ -283,7 +283,7 @@ fn gateway_for_bots(world: &mut World, _: &Call) -> Result<Reply, Refusal> {
     let remaining = world.gateway.starts_left(world.clock.now(), total);
     Ok(Reply::with(json!({
         "url": world.settings.gateway,
-        "shards": 1,
+        "shards": world.settings.shards,
         "session_start_limit": {
             "total": total,
             "remaining": remaining,

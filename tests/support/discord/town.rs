@@ -153,6 +153,19 @@ impl Discord {
         world.gateway.links.len()
     }
 
+    /// Cuts the connections for one share of the guilds.
+    pub(crate) fn cuts_shard(&self, shard: u64, cut: Cut) {
+        let world = self.world();
+        let sessions = &world.gateway.sessions;
+        let links = world.gateway.links.values();
+        for link in
+            links.filter(|link| link.session.is_some_and(|n| sessions[n].shard == shard))
+        {
+            // One that is closing is cut already.
+            let _ = link.orders.send(Order::Cut(cut));
+        }
+    }
+
     /// How the next connections to the gateway are received.
     pub(crate) fn greets(&self, greetings: impl IntoIterator<Item = Greeting>) {
         self.world().faults.greet(greetings);
@@ -348,6 +361,7 @@ fn settings(api: SocketAddr, gateway: SocketAddr) -> Settings {
         heartbeat: Duration::from_millis(41_250),
         resumable: Duration::from_secs(180),
         identify_pause: Duration::ZERO,
+        shards: 1,
         session_starts: 1_000,
         turns_away: None,
         privileged: 0,

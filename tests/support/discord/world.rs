@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     /// How soon after one IDENTIFY the next may come. Discord says five seconds; by default it
     /// is not waited for, since tests start bots again and again.
     pub(crate) identify_pause: Duration,
+    /// Over how many connections a bot is told to spread its guilds.
+    pub(crate) shards: u64,
     /// IDENTIFYs in a day, after which the token is void.
     pub(crate) session_starts: usize,
     /// The code with which whoever identifies is turned away.
