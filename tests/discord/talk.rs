@@ -186,6 +186,20 @@ async fn what_somebody_said_is_added_under_its_first_words() {
 }
 
 #[tokio::test]
+async fn what_somebody_asked_others_is_answered_from_its_menu() {
+    let (discord, guild, general, mina) = team().await;
+    let joon = guild.member("Joon", &[]);
+    let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
+    joon.says(&general, QUESTION);
+    let said = mina.sees(&general).pop().unwrap();
+
+    mina.runs_on(&said, "Ask the librarian about this");
+    let answer = mina.wait_for(&general, with("15 days of leave a year. \\[1\\]"));
+    assert!(!answer.await.private);
+    bot.settled().await;
+}
+
+#[tokio::test]
 async fn the_library_is_shown_to_whom_asks_alone() {
     let discord = Discord::start().await;
     let guild = discord.guild("team");
