@@ -1,5 +1,7 @@
 // Runs saseo against a Discord that others wrote (npm discord-digital-twin, MIT): a mention, a
-// command that is deferred and edited, a reply for one person alone, a button. `make twin`.
+// command that is deferred and edited, a reply for one person alone, buttons, a follow-up. The
+// twin does not say which application a bot is, so the commands are not registered there; it
+// lets them be run all the same. `make twin`.
 
 import net from 'node:net';
 import { spawn, spawnSync } from 'node:child_process';
@@ -96,12 +98,29 @@ await step('a look at the library is acknowledged and answered', async () => {
   await channel.waitForInteractionAck({ interactionId: interaction.id });
   await until('the list', async () => (await channel.getMessages()).find((one) => one.content.includes('settings')));
 });
-await step('a button shows the receipt beside the answer', async () => {
-  const before = (await channel.getMessages()).length;
-  const button = answer.components[0].components.find((one) => one.label === 'Sources');
-  const click = await channel.user(mina).clickButton({ messageId: answer.id, customId: button.custom_id });
+const said = (text) => async () => (await channel.getMessages()).find((one) => one.content.includes(text));
+const press = async (message, label) => {
+  const button = message.components[0].components.find((one) => one.label === label);
+  const click = await channel.user(mina).clickButton({ messageId: message.id, customId: button.custom_id });
   await channel.waitForInteractionAck({ interactionId: click.id });
-  await until('the receipt', async () => (await channel.getMessages()).length > before);
+};
+await step('a button shows the receipt', async () => {
+  // The twin puts it in the place of the answer; Discord puts it beside it.
+  await press(answer, 'Sources');
+  await until('the receipt', said('Found in the library:\n-# '));
+});
+await step('a button that was pressed before gets a follow-up', async () => {
+  const text = [{ name: 'text', type: 3, value: 'The canteen opens at noon.' }];
+  const interaction = await channel.user(mina).runSlashCommand({
+    name: 'library',
+    options: [{ name: 'add', type: 1, options: text }],
+  });
+  await channel.waitForInteractionAck({ interactionId: interaction.id });
+  const shown = await until('what would be added', said('Shall I add this'));
+  await press(shown, 'Add');
+  await until('that it was added', said('Added: '));
+  await press(shown, 'Add');
+  await until('a follow-up', said('settled before'));
 });
 
 saseo.kill('SIGTERM');
