@@ -33,6 +33,7 @@ fn event(kind: PlaceKind, message: &str, replies_to: Option<&str>) -> Event {
         replies_to: replies_to.map(str::to_owned),
         wish: Wish::Ask {
             question: format!("question {message}"),
+            unread: Vec::new(),
         },
         address: String::new(),
     }

@@ -278,15 +278,20 @@ impl Errand<'_> {
                 Err(error) => format!("{}: {error}", name(material)),
             });
         }
+        let short = self.event.key.short();
         if !any {
-            let blocks = lines.into_iter().map(Block::text).collect();
+            tracing::warn!(event = short, "nothing that was handed in can be read");
+            let look_up = Notice::LookUp(&short).text(self.language());
+            let blocks = lines
+                .into_iter()
+                .map(Block::text)
+                .chain([Block::small(look_up)]);
             return Ok(Page {
-                blocks,
+                blocks: blocks.collect(),
                 buttons: Vec::new(),
             }
             .into());
         }
-        let short = self.event.key.short();
         Ok(Done {
             page: reply::confirm(lines, collection.as_str(), self.language(), &short),
             wanted: true,

@@ -260,7 +260,7 @@ impl Reception {
     fn enter(self: &Arc<Self>, job: Arc<Job>) {
         let ours = Arc::clone(self);
         match &job.event.wish {
-            Wish::Ask { question } => match QuestionText::new(question) {
+            Wish::Ask { question, .. } => match QuestionText::new(question) {
                 Ok(_) => self.stand_in_line(job),
                 Err(slip) => {
                     let notice = match slip {
@@ -687,7 +687,7 @@ impl Reception {
     /// What is said, and the id of its receipt, if that was kept.
     async fn answer(self: &Arc<Self>, job: &Arc<Job>) -> Result<(Page, Option<String>), Cause> {
         let counter = self.counter().await.ok_or("the library was closed")?;
-        let Wish::Ask { question } = &job.event.wish else {
+        let Wish::Ask { question, unread } = &job.event.wish else {
             return Err("not a question".into());
         };
         let asked = Asked {
@@ -709,8 +709,9 @@ impl Reception {
             },
             self.display(job, showing, ended.subscribe()),
         );
+        let beside = |page| reply::beside(page, unread, job.event.speaks());
         match receipt {
-            Ok(receipt) => Ok((reply::answer(&receipt), Some(receipt.id))),
+            Ok(receipt) => Ok((beside(reply::answer(&receipt)), Some(receipt.id))),
             Err(Unanswered::Unkept { receipt, why }) => {
                 let event = job.event.key.short();
                 tracing::error!(
@@ -718,7 +719,7 @@ impl Reception {
                     error = &why as &dyn std::error::Error,
                     "a receipt was lost"
                 );
-                Ok((reply::answer_without_receipt(&receipt), None))
+                Ok((beside(reply::answer_without_receipt(&receipt)), None))
             },
             Err(other) => Err(other.into()),
         }

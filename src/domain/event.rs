@@ -101,7 +101,12 @@ pub struct Person {
 #[serde(rename_all = "kebab-case")]
 pub enum Wish {
     /// To have a question answered.
-    Ask { question: String },
+    Ask {
+        question: String,
+        /// The names of files that came with it, which nobody looks at.
+        #[serde(default)]
+        unread: Vec<String>,
+    },
     /// To put something on the shelf. It is shown first, and added when they say yes.
     Add {
         what: Vec<Material>,
@@ -226,7 +231,7 @@ impl Event {
     /// The language to reply in: of the question, else of the person.
     pub fn speaks(&self) -> Language {
         match &self.wish {
-            Wish::Ask { question } => Language::of(question),
+            Wish::Ask { question, .. } => Language::of(question),
             Wish::Search { words } => Language::of(words),
             Wish::Add { .. }
             | Wish::Remove { .. }

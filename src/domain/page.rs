@@ -62,6 +62,11 @@ impl Block {
     pub fn text(text: impl Into<String>) -> Self {
         Self::Paragraph(vec![Run::Text(text.into())])
     }
+
+    /// A line of small text.
+    pub fn small(text: impl Into<String>) -> Self {
+        Self::Small(vec![Run::Text(text.into())])
+    }
 }
 
 /// Cuts `page` so that no part is longer than `longest`, as `measure` puts a block into the

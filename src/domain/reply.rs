@@ -106,6 +106,17 @@ pub fn answer_without_receipt(receipt: &Receipt) -> Page {
     }
 }
 
+/// Says above the footer of an answer that files which came with the question were not read.
+pub fn beside(mut page: Page, unread: &[String], language: Language) -> Page {
+    if !unread.is_empty() {
+        let names = unread.join(", ");
+        let footer = page.blocks.len().saturating_sub(1);
+        let said = small(&Notice::Unread(&names).text(language));
+        page.blocks.insert(footer, said);
+    }
+    page
+}
+
 fn outcome(outcome: &Outcome) -> Vec<Block> {
     let words = render::words(render::language(outcome));
     let mut blocks = match outcome {
@@ -117,7 +128,7 @@ fn outcome(outcome: &Outcome) -> Vec<Block> {
 }
 
 fn small(text: &str) -> Block {
-    Block::Small(vec![Run::Text(text.to_owned())])
+    Block::small(text)
 }
 
 fn answered(answer: &Answer, words: &Words) -> Vec<Block> {

@@ -186,6 +186,19 @@ async fn what_somebody_said_is_added_under_its_first_words() {
 }
 
 #[tokio::test]
+async fn who_asks_with_a_picture_is_told_that_it_was_not_looked_at() {
+    let (discord, _, general, mina) = team().await;
+    let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
+
+    let question = format!("@saseo {QUESTION}");
+    mina.attaches(&general, &question, &[("desk.png", b"\x89PNG")]);
+    let told = mina.wait_for(&general, with("I did not look at desk.png."));
+    let told = told.await.text;
+    assert!(told.contains("15 days of leave a year."), "{told}");
+    bot.settled().await;
+}
+
+#[tokio::test]
 async fn what_somebody_asked_others_is_answered_from_its_menu() {
     let (discord, guild, general, mina) = team().await;
     let joon = guild.member("Joon", &[]);
@@ -347,8 +360,10 @@ async fn where_the_bot_may_not_write_the_person_is_told_in_private() {
     let mina = guild.member("Mina", &[]);
     let bot = Bot::start(&discord, town(Script::saying(ANSWER)).await).await;
     mina.mentions_bot(&general, QUESTION);
-    mina.wait_for(&mina.direct_channel(), with("may not write in the channel"))
-        .await;
+    let alone = mina.direct_channel();
+    let told = mina.wait_for(&alone, with("may not write in the channel"));
+    let told = told.await.text;
+    assert!(told.contains("look it up as `"), "{told}");
     bot.settled().await;
     assert_eq!(mina.sees(&general).len(), 1);
 }

@@ -336,7 +336,9 @@ impl Desk {
         let call = Call::post(Route::UserMeDmChannels)
             .body(body)
             .harmless_twice();
-        let page = Page::notice(Notice::NoAccess.text(event.speaks()));
+        let short = event.key.short();
+        tracing::warn!(event = short, "no answer where it was asked: {why}");
+        let page = Page::notice(Notice::NoAccess(&short).text(event.speaks()));
         let told = async {
             let room: Room = self.rest.call(call).await?;
             let post = Post {
@@ -350,7 +352,7 @@ impl Desk {
             self.post_once(&post, Look::Later).await
         };
         if let Err(fault) = told.await {
-            tracing::warn!(event = %event.key, "{why}; and the person could not be told: {fault}");
+            tracing::warn!(event = short, "and the person could not be told: {fault}");
         }
     }
 }

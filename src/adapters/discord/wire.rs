@@ -302,7 +302,18 @@ fn wish(text: String, files: Vec<Material>) -> Wish {
             collection: None,
         };
     }
-    Wish::Ask { question: text }
+    Wish::Ask {
+        question: text,
+        unread: names(files),
+    }
+}
+
+fn names(files: Vec<Material>) -> Vec<String> {
+    let name = |file| match file {
+        Material::File { name, .. } => Some(name),
+        Material::Page { .. } | Material::Text { .. } => None,
+    };
+    files.into_iter().filter_map(name).collect()
 }
 
 fn only_for_eyes_and_ears(material: &Material) -> bool {
@@ -460,7 +471,10 @@ fn command(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish,
     let given = Given(chosen.options());
     match chosen.name.as_str() {
         "ask" => match given.text("question") {
-            Some(question) => Ok(Wish::Ask { question }),
+            Some(question) => Ok(Wish::Ask {
+                question,
+                unread: Vec::new(),
+            }),
             None => Err(Slip::NoQuestion),
         },
         "library" => library(given, asker),
@@ -528,19 +542,10 @@ fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Sl
         return Err(Slip::Unknown);
     };
     let text = whole(message, here);
+    let link = link(asker.guild, message.channel_id, message.id.get());
+    let mut what = attached(message, &link);
     match chosen.name.as_str() {
         "Add to library" => {
-            let link = link(asker.guild, message.channel_id, message.id.get());
-            let forwarded = message
-                .message_snapshots
-                .iter()
-                .flat_map(|snapshot| &snapshot.attachments);
-            let mut what: Vec<_> = message
-                .attachments
-                .iter()
-                .chain(forwarded)
-                .map(|attachment| file(attachment, &link))
-                .collect();
             if !text.is_empty() {
                 what.insert(0, Material::Text { text, link });
             }
@@ -554,9 +559,20 @@ fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Sl
             })
         },
         "Ask the librarian about this" if text.is_empty() => Err(Slip::EmptyMessage),
-        "Ask the librarian about this" => Ok(Wish::Ask { question: text }),
+        "Ask the librarian about this" => Ok(Wish::Ask {
+            question: text,
+            unread: names(what),
+        }),
         _ => Err(Slip::Unknown),
     }
+}
+
+/// The files of a message, with those that it forwards.
+fn attached(message: &Message, link: &str) -> Vec<Material> {
+    let forwarded = message.message_snapshots.iter();
+    let forwarded = forwarded.flat_map(|snapshot| &snapshot.attachments);
+    let all = message.attachments.iter().chain(forwarded);
+    all.map(|attachment| file(attachment, link)).collect()
 }
 
 /// The words of a message, with those that it forwards.
@@ -1011,11 +1027,21 @@ mod tests {
         said(content, with(reply, changes))
     }
 
+    fn asking(question: &str, unread: &[&str]) -> Wish {
+        Wish::Ask {
+            question: question.to_owned(),
+            unread: unread.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
     #[track_caller]
     fn check_question(message: &Message, here: &Here, expected: &str) {
         let event = heard(message, here).expect("it is meant for us");
         let question = expected.to_owned();
-        assert_eq!(event.wish, Wish::Ask { question });
+        let Wish::Ask { question: read, .. } = event.wish else {
+            panic!("no question");
+        };
+        assert_eq!(read, question);
     }
 
     #[test]
@@ -1276,7 +1302,8 @@ mod tests {
             attachment(12, "error.webm", Some("video/webm")),
         ]});
         let message = said("<@900> why is this?", pictures.clone());
-        check_question(&message, &here(), "why is this?");
+        let asked = asking("why is this?", &["error.png", "error.webm"]);
+        assert_eq!(heard(&message, &here()).unwrap().wish, asked);
         assert_eq!(added(&said("<@900>", pictures.clone()), &here()).len(), 2);
         let sent = whispered("", pictures);
         assert_eq!(added(&sent, &direct()).len(), 2);
@@ -1380,7 +1407,7 @@ mod tests {
         let question = "when?".to_owned();
         check_command(
             &slash("ask", json!([text("question", " when? ")])),
-            &Wish::Ask { question },
+            &asking(&question, &[]),
             Deferred::Fresh,
         );
         check_command(
@@ -1568,7 +1595,7 @@ mod tests {
         }}]});
         let ask = menu_of("Ask the librarian about this", "", forwarded.clone());
         let question = "Leave is 15 days.".to_owned();
-        check_command(&ask, &Wish::Ask { question }, Deferred::Fresh);
+        check_command(&ask, &asking(&question, &["b.md"]), Deferred::Fresh);
         let add = menu_of("Add to library", "", forwarded);
         let Wish::Add { what, .. } = event(&interaction(2, &add, json!({}))).wish else {
             panic!("not added");
@@ -1580,7 +1607,7 @@ mod tests {
     fn a_message_can_be_asked_about_from_its_menu() {
         let data = menu_of("Ask the librarian about this", "<@900> why?", json!({}));
         let question = "why?".to_owned();
-        check_command(&data, &Wish::Ask { question }, Deferred::Fresh);
+        check_command(&data, &asking(&question, &[]), Deferred::Fresh);
         let empty = menu_of("Ask the librarian about this", "", json!({}));
         check_slip(2, &empty, Slip::EmptyMessage);
         check_slip(2, &menu_of("Dance", "why?", json!({})), Slip::Unknown);
