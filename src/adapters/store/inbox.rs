@@ -91,7 +91,11 @@ impl Mailbox {
     ) -> Result<T, Unrecorded> {
         let ours = Arc::clone(&self.shelf);
         let done = within(LONGEST, blocking(move || work(&ours))).await;
-        if let Err(Trouble::Index(_) | Trouble::IndexDisk(_) | Trouble::InboxLost) = done {
+        // sled panics where it does not know how to go on, and may do so for ever after.
+        if let Err(
+            Trouble::Index(_) | Trouble::IndexDisk(_) | Trouble::InboxLost | Trouble::Stopped,
+        ) = done
+        {
             self.shelf.lost.send_replace(true);
         }
         done.map_err(|trouble| Unrecorded(trouble.into()))
@@ -371,7 +375,18 @@ impl Inbox for Mailbox {
 
 #[cfg(test)]
 mod tests {
+    use super::super::State;
     use super::*;
+
+    #[tokio::test]
+    async fn where_sled_panics_the_inbox_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = State::open(folder.path()).unwrap().inbox;
+        let done = inbox.with(|_| -> Result<(), Trouble> { panic!("as sled does") });
+        assert!(done.await.is_err());
+        let lost = timeout(Duration::from_secs(5), inbox.lost());
+        assert!(lost.await.is_ok());
+    }
 
     #[tokio::test]
     async fn a_disk_that_never_answers_is_lost() {
