@@ -230,7 +230,11 @@ fn all_are_quiet(discord: &Discord) -> usize {
 fn is_harmless(one: &Seen, sources: &BTreeSet<String>, (id, role): (u64, u64)) {
     assert!(one.embeds.is_empty());
     let links = one.links();
-    assert!(links.iter().all(|link| sources.contains(link)), "{links:?}");
+    assert!(
+        links.iter().all(|link| sources.contains(link)),
+        "{links:?}: {}",
+        one.text
+    );
     let calls = [
         "@everyone",
         "@here",

@@ -257,7 +257,11 @@ fn span(rest: &str) -> Option<&str> {
         && !code.contains('\n')
         && !code.ends_with('\\')
         && !after.starts_with('`');
-    let harmless = !code.contains("](")
+    // Words with an address among them may stand between two spans rather than in one: whoever
+    // pairs the backticks otherwise would read a link there.
+    let between = code.contains(char::is_whitespace) && code.contains("://");
+    let harmless = !between
+        && !code.contains("](")
         && !code
             .match_indices('@')
             .any(|(at, _)| calls(code.get(at + 1..).unwrap_or_default()));
@@ -388,6 +392,10 @@ mod tests {
             "\\`\\<@\u{200B}1>\\` \\`a\\]\u{200B}(b)\\`",
         );
         check("`https://a.example`", "`https://a.example`");
+        check(
+            "`@here`, <https://a.example>, `@here`",
+            "\\`@\u{200B}here\\`, \\<https:\\//a.example>, \\`@\u{200B}here\\`",
+        );
     }
 
     #[test]
