@@ -11,9 +11,13 @@
     reason = "it is a test's support at a prompt"
 )]
 
+#[path = "../tests/support/chance.rs"]
+mod chance;
 #[expect(dead_code, reason = "the tests use what is not used here")]
 #[path = "../tests/support/discord/mod.rs"]
 mod discord;
+#[path = "../tests/support/line.rs"]
+mod line;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -28,5 +28,6 @@ mod program;
 mod reception;
 #[cfg(feature = "discord")]
 mod serve;
+mod slack_fake;
 mod store;
 mod tidy;

@@ -21,7 +21,6 @@ pub(crate) mod gateway;
 pub(crate) mod guilds;
 mod interactions;
 pub(crate) mod limits;
-pub(crate) mod line;
 pub(crate) mod mentions;
 mod objects;
 pub(crate) mod people;
@@ -44,6 +43,7 @@ use tokio::sync::watch;
 use line::Welcome;
 use world::World;
 
+pub(crate) use super::line;
 pub(crate) use town::Discord;
 
 /// What the servers, the people and the tests share.

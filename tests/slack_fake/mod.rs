@@ -1,0 +1,1 @@
+//! The fake Slack, held against what Slack's pages say it refuses.

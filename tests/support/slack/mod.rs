@@ -1,0 +1,73 @@
+//! A Slack on loopback: the Web API, Socket Mode, the sender of events, and people.
+//!
+//! It keeps state and is strict: what Slack refuses is refused here, in Slack's words. A test
+//! acts as people in a workspace do and reads what they see; it may also order what goes wrong,
+//! and look up what arrived. Where Slack's behaviour is not documented, the fake takes the side
+//! that is harder for a bot.
+//!
+//! A bot on slack-morphism comes here with `with_slack_api_url(town.api())`, a connector that
+//! takes plain http, and the tokens `town.token()` and `town.app_token()`.
+
+mod api;
+mod arguments;
+mod assistant;
+pub(crate) mod blocks;
+mod chat;
+pub(crate) mod clock;
+mod conversations;
+mod directory;
+pub(crate) mod events;
+pub(crate) mod faults;
+mod files;
+mod hooks;
+pub(crate) mod interactions;
+pub(crate) mod limits;
+mod link;
+mod members;
+pub(crate) mod mentions;
+pub(crate) mod methods;
+mod oauth;
+mod objects;
+pub(crate) mod people;
+pub(crate) mod places;
+pub(crate) mod post;
+pub(crate) mod record;
+mod refusal;
+pub(crate) mod seen;
+pub(crate) mod sender;
+pub(crate) mod socket;
+mod streams;
+mod town;
+mod views;
+pub(crate) mod world;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+
+use super::line::Welcome;
+use world::World;
+
+pub(crate) use town::Slack;
+
+/// What the servers, the people and the tests share.
+pub(crate) struct Shared {
+    world: Mutex<World>,
+    changes: watch::Sender<u64>,
+    api: watch::Sender<Welcome>,
+    socket: watch::Sender<Welcome>,
+}
+
+impl Shared {
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// Wakes whoever waits for something to happen.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+/// A hold on the town that its workspaces, channels and people have.
+pub(crate) type Town = Arc<Shared>;
