@@ -48,7 +48,7 @@ use tokio::sync::watch;
 use super::line::Welcome;
 use world::World;
 
-pub(crate) use town::Slack;
+pub(crate) use town::{Slack, give_up};
 
 /// What the servers, the people and the tests share.
 pub(crate) struct Shared {
