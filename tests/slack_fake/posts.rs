@@ -90,6 +90,12 @@ async fn a_message_that_says_nothing_or_says_it_twice_is_refused() {
         let refused = posts(&api, &general, wrong.clone()).await;
         assert_eq!((refused.status, refused.error()), (200, error), "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn metadata_is_small() {
+    let (town, library, general, _) = town().await;
+    let api = Api::of(&town, &library);
     let large = json!({ "event_type": "x", "event_payload": { "text": "y".repeat(9_000) } });
     let refused = posts(&api, &general, json!({ "text": "x", "metadata": large })).await;
     assert_eq!(refused.error(), "metadata_too_large");
@@ -110,6 +116,13 @@ async fn blocks_with_a_slip_are_refused_in_slacks_words() {
             "[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]",
         ]
     );
+}
+
+#[tokio::test]
+async fn blocks_that_slack_does_not_know_so_are_refused() {
+    let (town, library, general, _) = town().await;
+    town.unlimited();
+    let api = Api::of(&town, &library);
     let plain = |text: &str| json!({ "type": "plain_text", "text": text });
     let button = |id: &str| json!({ "type": "button", "text": plain("Yes"), "action_id": id });
     let actions = |parts: Vec<Value>| json!({ "type": "actions", "elements": parts });
@@ -134,7 +147,15 @@ async fn blocks_with_a_slip_are_refused_in_slacks_words() {
         let refused = posts(&api, &general, json!({ "text": "x", "blocks": wrong })).await;
         assert_eq!(refused.error(), "invalid_blocks", "{wrong}");
     }
-    let section = json!({ "type": "section", "text": plain(&"x".repeat(2_700)) });
+}
+
+#[tokio::test]
+async fn blocks_may_come_to_less_than_each_of_them_may() {
+    let (town, library, general, _) = town().await;
+    town.unlimited();
+    let api = Api::of(&town, &library);
+    let text = json!({ "type": "plain_text", "text": "x".repeat(2_700) });
+    let section = json!({ "type": "section", "text": text });
     let refused = posts(&api, &general, json!({ "blocks": vec![section; 5] })).await;
     assert_eq!(refused.error(), "msg_blocks_too_long");
     let fits =
@@ -160,14 +181,19 @@ async fn the_bot_writes_only_where_it_is_and_may() {
         posts(&api, &elsewhere, hello()).await.error(),
         "channel_not_found"
     );
+    general.dismisses_bot();
+    let refused = posts(&api, &general, hello()).await;
+    assert_eq!(refused.error(), "not_in_channel");
+}
+
+#[tokio::test]
+async fn a_channel_has_rules_for_posts_and_replies() {
+    let (town, library, general, mina) = town().await;
+    town.unlimited();
+    let api = Api::of(&town, &library);
+    let hello = || json!({ "text": "hello" });
     let said = mina.says(&general, "hello");
     let under = json!({ "text": "hello", "thread_ts": said.ts });
-    general.dismisses_bot();
-    assert_eq!(
-        posts(&api, &general, hello()).await.error(),
-        "not_in_channel"
-    );
-    general.invites_bot();
     let reply = posts(&api, &general, under.clone()).await;
     let deeper = json!({ "text": "hello", "thread_ts": reply.text("ts") });
     assert_eq!(
@@ -198,6 +224,12 @@ async fn the_bot_writes_only_where_it_is_and_may() {
         general.sets(rule);
         assert_eq!(posts(&api, &general, post).await.error(), error);
     }
+}
+
+#[tokio::test]
+async fn whoever_is_named_is_written_to_alone() {
+    let (town, library, _, mina) = town().await;
+    let api = Api::of(&town, &library);
     let direct = json!({ "channel": mina.id, "text": "hello" });
     let direct = api.calls("chat.postMessage", &direct).await;
     assert_eq!(direct.text("channel"), mina.direct_channel().id);

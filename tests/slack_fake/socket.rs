@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::town;
 use super::wire::{Came, Wire};
-use crate::support::slack::faults::{Astray, Cut, Greeting};
+use crate::support::slack::faults::{Astray, Babble, Cut, Greeting};
 use crate::support::slack::post::Outcome;
 use crate::support::slack::world::{Envelopes, Switch};
 
@@ -133,14 +133,12 @@ async fn what_is_acknowledged_wrongly_counts_for_nothing() {
     let mut one = Wire::greeted(&town, &library).await;
     let mut other = Wire::greeted(&town, &library).await;
     mina.direct_message("hello");
-    let envelope = one.hears().await;
-    let (mut told, mut stranger) = match &envelope {
-        Came::Text(_) => (one, other),
-        _ => (other, one),
-    };
-    let envelope = match envelope {
-        Came::Text(envelope) => envelope,
-        _ => told.text().await,
+    let first = one.hears().await;
+    let (mut told, mut stranger, envelope) = if let Came::Text(envelope) = first {
+        (one, other, envelope)
+    } else {
+        let envelope = other.text().await;
+        (other, one, envelope)
     };
     stranger.acknowledges(&envelope).await;
     told.says(&json!({ "envelope_id": "made up" })).await;
@@ -197,11 +195,14 @@ async fn a_link_can_be_lost_in_many_ways() {
         (Cut::Torn, Came::Gone),
         (Cut::Ended, Came::Gone),
         (Cut::Closed(1_011), Came::Closed(Some(1_011))),
-        (Cut::NotJson, Came::Noise("{\"type\": \"eve".to_owned())),
-        (Cut::Binary, Came::Bytes(vec![1, 2, 3])),
+        (
+            Cut::Babble(Babble::NotJson),
+            Came::Noise("{\"type\": \"eve".to_owned()),
+        ),
+        (Cut::Babble(Babble::Bytes), Came::Bytes(vec![1, 2, 3])),
         (Cut::Zombie, Came::Nothing),
         (Cut::BlackHole, Came::Nothing),
-        (Cut::HalfFrame, Came::Gone),
+        (Cut::Babble(Babble::HalfFrame), Came::Gone),
     ] {
         let mut wire = Wire::greeted(&town, &library).await;
         assert_eq!(town.cuts(cut), 1);
@@ -232,13 +233,10 @@ async fn what_went_to_a_zombie_comes_again_over_another_link() {
     }
     let mut heard = 0;
     while heard < 4 {
-        let envelope = match awake.hears().await {
-            Came::Text(envelope) => envelope,
-            _ => {
-                // Those that were lost are sent to both again, by turns.
-                town.passes(Duration::from_secs(4));
-                continue;
-            },
+        let Came::Text(envelope) = awake.hears().await else {
+            // Those that were lost are sent to both again, by turns.
+            town.passes(Duration::from_secs(4));
+            continue;
         };
         awake.acknowledges(&envelope).await;
         heard += 1;

@@ -7,8 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::api::Api;
+use crate::support::slack::Slack;
 use crate::support::slack::places::Workspace;
-use crate::support::slack::{Slack, give_up};
+use crate::support::slack::town::give_up;
 
 pub(super) struct Wire {
     stream: TcpStream,
@@ -83,16 +84,20 @@ impl Wire {
     /// The next text, with pings left out.
     pub(super) async fn text(&mut self) -> Value {
         let patience = Duration::from_secs(10);
-        let text = async {
-            loop {
-                match self.frame().await {
-                    Came::Text(text) => return text,
-                    Came::Ping(_) => {},
-                    came => give_up(&format!("no text came but {came:?}")),
-                }
+        let text = tokio::time::timeout(patience, self.next_text()).await;
+        text.expect("a text")
+    }
+
+    async fn next_text(&mut self) -> Value {
+        loop {
+            let came = self.frame().await;
+            if let Came::Text(text) = came {
+                return text;
             }
-        };
-        tokio::time::timeout(patience, text).await.expect("a text")
+            if !matches!(came, Came::Ping(_)) {
+                give_up(&format!("no text came but {came:?}"));
+            }
+        }
     }
 
     async fn frame(&mut self) -> Came {
@@ -135,7 +140,7 @@ impl Wire {
         match u8::try_from(bytes.len()) {
             Ok(short) if short < 126 => frame.push(0x80 | short),
             _ => {
-                frame.push(0x80 | 126);
+                frame.push(0xFE);
                 frame.extend(u16::try_from(bytes.len()).unwrap().to_be_bytes());
             },
         }

@@ -148,25 +148,29 @@ fn attend(world: &mut World, asked: &Asked, fault: Option<&Fault>, number: usize
         arguments: &read.arguments,
         authorization: asked.says(header::AUTHORIZATION),
     };
-    let served = match fault {
-        Some(Fault::Refused(error)) => refuse(error),
-        _ => read
-            .arguments
-            .check(method)
-            .and_then(|()| (method.serve)(world, &call)),
-    };
-    let mut body = served.map_or_else(
-        |refusal| refusal.body(),
-        |mut body| {
-            body["ok"] = json!(true);
-            body
-        },
-    );
+    let mut body = served(world, method, &call, fault);
     if let Some(warning) = read.warning {
         body["warning"] = json!(warning);
         body["response_metadata"]["warnings"] = json!([warning]);
     }
     said(&body)
+}
+
+fn served(world: &mut World, method: &Method, call: &Call<'_>, fault: Option<&Fault>) -> Value {
+    let served = match fault {
+        Some(Fault::Refused(error)) => refuse(error),
+        _ => call
+            .arguments
+            .check(method)
+            .and_then(|()| (method.serve)(world, call)),
+    };
+    match served {
+        Ok(mut body) => {
+            body["ok"] = json!(true);
+            body
+        },
+        Err(refusal) => refusal.body(),
+    }
 }
 
 fn said(body: &Value) -> Answer {

@@ -384,13 +384,7 @@ pub(crate) fn parts(blocks: &[Value]) -> Vec<(String, Value)> {
             .filter(|part| part["action_id"].is_string())
         {
             if part["type"] == "feedback_buttons" {
-                let halves = ["positive_button", "negative_button"].map(|half| {
-                    let mut button = part[half].clone();
-                    button["type"] = "feedback_buttons".into();
-                    button["action_id"] = part["action_id"].clone();
-                    (id.clone(), button)
-                });
-                found.extend(halves);
+                found.extend(halves(part).map(|half| (id.clone(), half)));
             } else {
                 found.push((id.clone(), part.clone()));
             }
@@ -399,16 +393,24 @@ pub(crate) fn parts(blocks: &[Value]) -> Vec<(String, Value)> {
     found
 }
 
+/// The two buttons of a pair for feedback.
+fn halves(pair: &Value) -> [Value; 2] {
+    ["positive_button", "negative_button"].map(|half| {
+        let mut button = pair[half].clone();
+        button["type"] = "feedback_buttons".into();
+        button["action_id"] = pair["action_id"].clone();
+        button
+    })
+}
+
 /// What blocks say, a line for each text.
 pub(crate) fn words(blocks: &[Value]) -> String {
     let mut lines = Vec::new();
     for block in blocks {
         let inner = block["fields"].as_array().into_iter().flatten();
         let elements = block["elements"].as_array().into_iter().flatten();
-        let text = match &block["text"] {
-            Value::String(text) => Some(text.as_str()),
-            text => text["text"].as_str(),
-        };
+        let text = &block["text"];
+        let text = text.as_str().or_else(|| text["text"].as_str());
         lines.extend(text.map(str::to_owned));
         let shown =
             |part: &&Value| matches!(part["type"].as_str(), Some("mrkdwn" | "plain_text"));

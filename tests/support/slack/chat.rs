@@ -451,7 +451,7 @@ pub(crate) fn remove(world: &mut World, channel: &str, ts: &str) {
     let before = message.clone();
     if replied {
         message.subtype = Subtype::Tombstone;
-        message.text = "This message was deleted.".to_owned();
+        "This message was deleted.".clone_into(&mut message.text);
         message.blocks = Vec::new();
         message.files = Vec::new();
     } else {

@@ -34,7 +34,7 @@ pub(crate) fn hearer(world: &World, channel: &Channel) -> Option<Id> {
 }
 
 /// Sends `event` to the app in `team`, if it is subscribed and may know.
-pub(crate) fn tell(world: &mut World, team: &str, name: &str, event: Value) {
+pub(crate) fn tell(world: &mut World, team: &str, name: &str, event: &Value) {
     let needed = EVENTS
         .iter()
         .find(|(one, _)| *one == name)
@@ -49,7 +49,7 @@ pub(crate) fn tell(world: &mut World, team: &str, name: &str, event: Value) {
 }
 
 /// The event in its envelope.
-fn callback(world: &mut World, team: &str, event: Value) -> Value {
+fn callback(world: &mut World, team: &str, event: &Value) -> Value {
     let id = world.clock.id("Ev");
     let at = world.clock.now().timestamp();
     let home = &world.teams[team];
@@ -106,13 +106,13 @@ pub(crate) fn said(world: &mut World, channel: &str, ts: &str) {
     // Which of the two comes first is chance.
     let late = message.ts.ends_with(['1', '3', '5', '7', '9']);
     if doubled && !late {
-        tell(world, &team, subscription(kind), event.clone());
+        tell(world, &team, subscription(kind), &event);
     }
     if called && kind != Kind::Direct {
         mentioned(world, &team, &event);
     }
     if doubled && late {
-        tell(world, &team, subscription(kind), event);
+        tell(world, &team, subscription(kind), &event);
     }
     for file in &message.files {
         let shared = json!({
@@ -123,7 +123,7 @@ pub(crate) fn said(world: &mut World, channel: &str, ts: &str) {
             "channel_id": channel,
             "event_ts": message.ts,
         });
-        tell(world, &team, "file_shared", shared);
+        tell(world, &team, "file_shared", &shared);
     }
 }
 
@@ -153,7 +153,7 @@ fn mentioned(world: &mut World, team: &str, message: &Value) {
     for key in ["channel_type", "subtype", "parent_user_id"] {
         fields.remove(key);
     }
-    tell(world, team, "app_mention", event);
+    tell(world, team, "app_mention", &event);
 }
 
 /// A message was changed, from what it was `before`.
@@ -182,7 +182,7 @@ pub(crate) fn changed(world: &mut World, channel: &str, before: &Message) {
         "message": object,
         "previous_message": was,
     });
-    tell(world, &team, subscription(kind), event);
+    tell(world, &team, subscription(kind), &event);
     let newly = calls(world, &team, &after.text) && !calls(world, &team, &before.text);
     if newly && !own && kind != Kind::Direct {
         let mut event = described(world, &team, &after);
@@ -214,7 +214,7 @@ pub(crate) fn deleted(world: &mut World, channel: &str, before: &Message) {
         "deleted_ts": before.ts,
         "previous_message": was,
     });
-    tell(world, &team, subscription(kind), event);
+    tell(world, &team, subscription(kind), &event);
 }
 
 /// Somebody came into a channel; it may be the bot.
@@ -233,7 +233,7 @@ pub(crate) fn joined(world: &mut World, channel: &str, user: &str) {
         "team": team,
         "event_ts": at,
     });
-    tell(world, &team, "member_joined_channel", event);
+    tell(world, &team, "member_joined_channel", &event);
 }
 
 /// Somebody began to talk with the assistant, or looks at another channel while doing so.
@@ -262,5 +262,5 @@ pub(crate) fn assistant(world: &mut World, name: &str, (channel, thread): (&str,
         },
         "event_ts": world.clock.ts(),
     });
-    tell(world, &team, name, event);
+    tell(world, &team, name, &event);
 }

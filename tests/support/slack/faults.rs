@@ -28,10 +28,16 @@ pub(crate) enum Cut {
     Zombie,
     /// Nothing is heard, nothing is said, and the line stays open.
     BlackHole,
+    /// Something that nobody understands is said.
+    Babble(Babble),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Babble {
     /// A text that is no JSON.
     NotJson,
     /// Bytes where there should be a text.
-    Binary,
+    Bytes,
     /// An envelope of a kind that nobody knows.
     UnknownKind,
     /// Half a frame, then the line ends.

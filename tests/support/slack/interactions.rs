@@ -105,59 +105,54 @@ pub(crate) fn ask(world: &mut World, asked: Asked) -> Id {
 }
 
 fn payload(world: &World, asked: &Asked, (trigger, hook): (&str, Option<&str>)) -> Value {
-    let team = &world.teams[&asked.team];
-    let user = &world.users[&asked.by];
-    if let What::Command(command, text) = &asked.what {
-        let channel = asked.channel.as_ref().map(|id| &world.channels[id]);
-        let mut object = json!({
-            "token": world.app.verification,
-            "team_id": team.id,
-            "team_domain": team.domain,
-            "channel_id": asked.channel,
-            "channel_name": channel.map(named),
-            "user_id": user.id,
-            "user_name": user.name.to_lowercase(),
-            "command": command,
-            "text": text,
-            "api_app_id": world.app.id,
-            "is_enterprise_install": "false",
-            "response_url": hook.map(|hook| hooks::url(world, hook)),
-            "trigger_id": trigger,
-        });
-        if let Some(enterprise) = &team.enterprise {
-            object["enterprise_id"] = json!(enterprise);
-        }
-        return object;
-    }
     let mut object = asked.more.clone();
-    let person = json!({
-        "id": user.id,
-        "username": user.name.to_lowercase(),
-        "name": user.name.to_lowercase(),
-        "team_id": user.team,
+    let common = match &asked.what {
+        What::Command(command, text) => of_command(world, asked, (command, text)),
+        What::Press | What::Shortcut | What::Submission => of_others(world, asked),
+    };
+    let all = json!({
+        "token": world.app.verification,
+        "api_app_id": world.app.id,
+        "trigger_id": trigger,
+        "response_url": hook.map(|hook| hooks::url(world, hook)),
     });
-    for (key, value) in [
-        ("token", json!(world.app.verification)),
-        ("team", json!({ "id": team.id, "domain": team.domain })),
-        ("user", person),
-        ("api_app_id", json!(world.app.id)),
-        ("trigger_id", json!(trigger)),
-        (
-            "enterprise",
-            json!(team.enterprise.as_ref().map(|id| json!({ "id": id }))),
-        ),
-        ("is_enterprise_install", json!(false)),
-    ] {
-        object[key] = value;
-    }
-    if let Some(id) = &asked.channel {
-        let name = named(&world.channels[id]);
-        object["channel"] = json!({ "id": id, "name": name });
-    }
-    if let Some(hook) = hook {
-        object["response_url"] = hooks::url(world, hook);
+    for (key, value) in [common, all].iter().filter_map(Value::as_object).flatten() {
+        // Slack says that there is no enterprise, and of the rest nothing.
+        if !value.is_null() || key == "enterprise" {
+            object[key] = value.clone();
+        }
     }
     object
+}
+
+fn of_command(world: &World, asked: &Asked, (command, text): (&str, &str)) -> Value {
+    let (team, user) = (&world.teams[&asked.team], &world.users[&asked.by]);
+    let channel = asked.channel.as_ref().map(|id| &world.channels[id]);
+    json!({
+        "team_id": team.id,
+        "team_domain": team.domain,
+        "channel_id": asked.channel,
+        "channel_name": channel.map(named),
+        "user_id": user.id,
+        "user_name": user.name.to_lowercase(),
+        "command": command,
+        "text": text,
+        "is_enterprise_install": "false",
+        "enterprise_id": team.enterprise,
+    })
+}
+
+fn of_others(world: &World, asked: &Asked) -> Value {
+    let (team, user) = (&world.teams[&asked.team], &world.users[&asked.by]);
+    let name = user.name.to_lowercase();
+    let channel = asked.channel.as_ref().map(|id| &world.channels[id]);
+    json!({
+        "team": { "id": team.id, "domain": team.domain },
+        "user": { "id": user.id, "username": name, "name": name, "team_id": user.team },
+        "channel": channel.map(|channel| json!({ "id": channel.id, "name": named(channel) })),
+        "enterprise": team.enterprise.as_ref().map(|id| json!({ "id": id })),
+        "is_enterprise_install": false,
+    })
 }
 
 /// What the app is told a channel is called.

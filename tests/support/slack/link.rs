@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::super::line::Line;
 use super::Shared;
-use super::faults::{Cut, Greeting};
+use super::faults::{Babble, Cut, Greeting};
 use super::post;
 use super::record::Frame;
 use super::socket::{self, Order};
@@ -29,22 +29,13 @@ pub(crate) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let greeting = shared.world().faults.greeting();
-    match greeting {
-        Greeting::Hello | Greeting::Silence => {},
-        Greeting::Status(status) => {
-            return StatusCode::from_u16(status).unwrap().into_response();
-        },
-        Greeting::Unanswered => return std::future::pending().await,
-        Greeting::Torn => {
-            line.tear();
-            return StatusCode::OK.into_response();
-        },
+    if let Some(response) = turned_away(greeting, &line).await {
+        return response;
     }
     let ticket = query.get("ticket").map_or("", String::as_str);
     if !shared.world().links.admits(ticket) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let debug = query.get("debug_reconnects").map(String::as_str) == Some("true");
     let (sender, orders) = unbounded_channel();
     let number = {
         let mut world = shared.world();
@@ -53,15 +44,8 @@ pub(crate) async fn open(
     };
     upgrade.on_upgrade(move |socket| async move {
         let now = Instant::now();
-        let lifetime = {
-            let settings = &shared.world().settings;
-            if debug {
-                settings.debug_lifetime
-            } else {
-                settings.lifetime
-            }
-        };
-        let link = Link {
+        let lifetime = lifetime(&shared, &query);
+        let entered = Link {
             shared,
             socket,
             line,
@@ -70,8 +54,32 @@ pub(crate) async fn open(
             pinged: now,
             ends: now + lifetime,
         };
-        link.attend(greeting, orders).await;
+        entered.attend(greeting, orders).await;
     })
+}
+
+/// How long a link may last.
+fn lifetime(shared: &Shared, query: &BTreeMap<String, String>) -> Duration {
+    let settings = &shared.world().settings;
+    let debug = query.get("debug_reconnects").map(String::as_str) == Some("true");
+    if debug {
+        settings.debug_lifetime
+    } else {
+        settings.lifetime
+    }
+}
+
+/// What is answered to a handshake that is not welcome.
+async fn turned_away(greeting: Greeting, line: &Line) -> Option<Response> {
+    match greeting {
+        Greeting::Hello | Greeting::Silence => None,
+        Greeting::Status(status) => Some(StatusCode::from_u16(status).unwrap().into_response()),
+        Greeting::Unanswered => std::future::pending().await,
+        Greeting::Torn => {
+            line.tear();
+            Some(StatusCode::OK.into_response())
+        },
+    }
 }
 
 /// How a link behaves.
@@ -251,15 +259,19 @@ impl Link {
         let sent = self.socket.send(Message::Close(Some(frame))).await;
         if sent.is_ok() {
             // What was said before the end counts; the end is not waited for long.
-            let until = Instant::now() + Duration::from_millis(500);
-            while let Ok(Some(frame)) = tokio::time::timeout_at(until, self.socket.recv()).await
-            {
-                if self.hear(Some(frame)).is_break() {
-                    break;
-                }
-            }
+            let patience = Duration::from_millis(500);
+            drop(tokio::time::timeout(patience, self.hear_out()).await);
         }
         ControlFlow::Break(Some(code))
+    }
+
+    async fn hear_out(&mut self) {
+        loop {
+            let frame = self.socket.recv().await;
+            if self.hear(frame).is_break() {
+                return;
+            }
+        }
     }
 
     async fn cut(&mut self, cut: Cut) -> Flow {
@@ -291,21 +303,29 @@ impl Link {
                 self.manner = Manner::BlackHole;
                 return ControlFlow::Continue(());
             },
-            Cut::NotJson => return self.put(Message::Text("{\"type\": \"eve".into())).await,
-            Cut::Binary => return self.put(Message::Binary(vec![1, 2, 3].into())).await,
-            Cut::UnknownKind => {
-                let id = self.shared.world().clock.uuid();
-                let body = json!({ "type": "novelty", "envelope_id": id, "payload": {} });
-                return self.say(&body).await;
-            },
-            Cut::HalfFrame => {
+            Cut::Babble(babble) => return self.babbles(babble).await,
+        }
+        ControlFlow::Break(None)
+    }
+
+    /// Says what nobody understands.
+    async fn babbles(&mut self, babble: Babble) -> Flow {
+        let message = match babble {
+            Babble::NotJson => Message::Text("{\"type\": \"eve".into()),
+            Babble::Bytes => Message::Binary(vec![1, 2, 3].into()),
+            Babble::HalfFrame => {
                 // The head of a text of 126 bytes, and three of them.
                 self.line
                     .garble(vec![0x81, 0x7E, 0x00, 0x7E, b'{', b'"', b'o']);
-                return self.put(Message::Text("lost".into())).await;
+                Message::Text("lost".into())
             },
-        }
-        ControlFlow::Break(None)
+            Babble::UnknownKind => {
+                let id = self.shared.world().clock.uuid();
+                let body = json!({ "type": "novelty", "envelope_id": id, "payload": {} });
+                Message::Text(body.to_string().into())
+            },
+        };
+        self.put(message).await
     }
 }
 

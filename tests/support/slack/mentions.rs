@@ -55,23 +55,21 @@ impl Mentions {
             }
         }
         if names == Names::Linked {
-            for all in ["channel", "here", "everyone"] {
-                if text.contains(&format!("@{all}")) {
-                    self.all.insert(all.to_owned());
-                }
-            }
+            let all = ["channel", "here", "everyone"].into_iter();
+            let called = all.filter(|all| text.contains(&format!("@{all}")));
+            self.all.extend(called.map(str::to_owned));
         }
     }
 
     fn walk(&mut self, part: &Value, names: Names) {
-        let named = |key: &str| part[key].as_str().map(str::to_owned);
+        let id_at = |key: &str| part[key].as_str().map(str::to_owned);
         match part["type"].as_str() {
             Some("mrkdwn" | "markdown") => {
                 self.read(part["text"].as_str().unwrap_or(""), names);
             },
-            Some("user") => self.users.extend(named("user_id")),
-            Some("usergroup") => self.groups.extend(named("usergroup_id")),
-            Some("broadcast") => self.all.extend(named("range")),
+            Some("user") => self.users.extend(id_at("user_id")),
+            Some("usergroup") => self.groups.extend(id_at("usergroup_id")),
+            Some("broadcast") => self.all.extend(id_at("range")),
             _ => {},
         }
         let inner: Vec<&Value> = match part {

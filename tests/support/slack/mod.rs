@@ -37,7 +37,7 @@ pub(crate) mod seen;
 pub(crate) mod sender;
 pub(crate) mod socket;
 mod streams;
-mod town;
+pub(crate) mod town;
 mod views;
 pub(crate) mod world;
 
@@ -48,7 +48,7 @@ use tokio::sync::watch;
 use super::line::Welcome;
 use world::World;
 
-pub(crate) use town::{Slack, give_up};
+pub(crate) use town::Slack;
 
 /// What the servers, the people and the tests share.
 pub(crate) struct Shared {

@@ -33,9 +33,8 @@ pub(crate) fn message(
         Subtype::FileShare => object["subtype"] = json!("file_share"),
         Subtype::Broadcast => object["subtype"] = json!("thread_broadcast"),
         Subtype::Tombstone => {
-            object["subtype"] = json!("tombstone");
-            object["hidden"] = json!(true);
-            object["user"] = json!("USLACKBOT");
+            let rest = json!({ "subtype": "tombstone", "hidden": true, "user": "USLACKBOT" });
+            extend(&mut object, &rest);
             return object;
         },
     }
@@ -43,17 +42,11 @@ pub(crate) fn message(
     if author.rank == Rank::Bot {
         signed(world, author, &mut object);
     } else {
-        object["client_msg_id"] =
-            json!(format!("00000000-0000-4000-a000-{}", &*digits(&message.ts)));
-    }
-    if !message.blocks.is_empty() {
-        object["blocks"] = json!(message.blocks);
+        object["client_msg_id"] = json!(client_id(&message.ts));
     }
     if !message.files.is_empty() {
-        let files = message
-            .files
-            .iter()
-            .map(|id| file(world, &world.files[id], team));
+        let files = message.files.iter();
+        let files = files.map(|id| file(world, &world.files[id], team));
         object["files"] = files.collect();
         object["upload"] = json!(false);
     }
@@ -68,10 +61,18 @@ pub(crate) fn message(
     object
 }
 
-/// The last twelve digits of a timestamp.
-fn digits(ts: &str) -> String {
+/// Adds the fields of `rest`.
+fn extend(object: &mut Value, rest: &Value) {
+    for (key, value) in rest.as_object().into_iter().flatten() {
+        object[key] = value.clone();
+    }
+}
+
+/// The id that a client gives to a message that it sends.
+fn client_id(ts: &str) -> String {
     let digits: Vec<char> = ts.chars().filter(char::is_ascii_digit).collect();
-    digits.iter().rev().take(12).rev().collect()
+    let last: String = digits.iter().rev().take(12).rev().collect();
+    format!("00000000-0000-4000-a000-{last}")
 }
 
 fn signed(world: &World, author: &User, object: &mut Value) {
@@ -90,6 +91,9 @@ fn signed(world: &World, author: &User, object: &mut Value) {
 }
 
 fn more(world: &World, message: &Message, object: &mut Value) {
+    if !message.blocks.is_empty() {
+        object["blocks"] = json!(message.blocks);
+    }
     let channel = &world.channels[&message.channel];
     if let Some(at) = message.edited {
         let ts = format!("{}.000000", at.timestamp());
@@ -153,28 +157,31 @@ pub(crate) fn channel(world: &World, channel: &Channel, team: &str) -> Value {
         object["is_open"] = json!(true);
         return object;
     }
-    let named = json!({ "value": "", "creator": "", "last_set": 0 });
+    extend(&mut object, &named_channel(channel, bot));
+    object
+}
+
+/// What is said of a channel that has a name.
+fn named_channel(channel: &Channel, bot: &str) -> Value {
+    let about = json!({ "value": "", "creator": "", "last_set": 0 });
     let shared = !channel.shared.is_empty();
     let teams: Vec<&Id> = std::iter::once(&channel.team)
         .chain(&channel.shared)
         .collect();
-    for (key, value) in [
-        ("name", json!(channel.name)),
-        ("name_normalized", json!(channel.name)),
-        ("creator", json!(channel.members.first())),
-        ("is_general", json!(channel.name == "general")),
-        ("is_member", json!(channel.members.contains(bot))),
-        ("is_shared", json!(shared)),
-        ("is_ext_shared", json!(shared)),
-        ("is_pending_ext_shared", json!(false)),
-        ("shared_team_ids", json!(teams)),
-        ("connected_team_ids", json!(channel.shared)),
-        ("topic", named.clone()),
-        ("purpose", named),
-    ] {
-        object[key] = value;
-    }
-    object
+    json!({
+        "name": channel.name,
+        "name_normalized": channel.name,
+        "creator": channel.members.first(),
+        "is_general": channel.name == "general",
+        "is_member": channel.members.contains(bot),
+        "is_shared": shared,
+        "is_ext_shared": shared,
+        "is_pending_ext_shared": false,
+        "shared_team_ids": teams,
+        "connected_team_ids": channel.shared,
+        "topic": about,
+        "purpose": about,
+    })
 }
 
 pub(crate) fn user(user: &User, seen_from: &Team) -> Value {
@@ -202,29 +209,21 @@ pub(crate) fn user(user: &User, seen_from: &Team) -> Value {
     if user.gone {
         return object;
     }
-    for (key, value) in [
-        ("real_name", json!(user.name)),
-        ("is_stranger", json!(stranger)),
-        ("is_admin", json!(user.rank == Rank::Admin)),
-        ("is_owner", json!(false)),
-        ("is_primary_owner", json!(false)),
-        ("is_restricted", json!(guest)),
-        (
-            "is_ultra_restricted",
-            json!(user.rank == Rank::ChannelGuest),
-        ),
-        ("tz", json!("Asia/Seoul")),
-        ("tz_label", json!("Korea Standard Time")),
-        ("tz_offset", json!(32_400)),
-        ("color", json!("9f69e7")),
-    ] {
-        object[key] = value;
-    }
+    let active = json!({
+        "real_name": user.name,
+        "is_stranger": stranger,
+        "is_restricted": guest,
+        "is_ultra_restricted": user.rank == Rank::ChannelGuest,
+        "tz": "Asia/Seoul",
+        "tz_label": "Korea Standard Time",
+        "tz_offset": 32_400,
+    });
+    extend(&mut object, &active);
     // Of strangers Slack tells less.
-    if stranger {
-        for key in ["is_admin", "is_owner", "is_primary_owner"] {
-            object.as_object_mut().unwrap().remove(key);
-        }
+    if !stranger {
+        object["is_admin"] = json!(user.rank == Rank::Admin);
+        object["is_owner"] = json!(false);
+        object["is_primary_owner"] = json!(false);
     }
     object
 }

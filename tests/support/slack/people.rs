@@ -433,15 +433,7 @@ impl Person {
                 .iter()
                 .find(|(name, _)| *name == action || *name == block);
             let value = given.map(|(_, text)| *text);
-            let state = match part["type"].as_str() {
-                Some("plain_text_input") => json!({ "type": part["type"], "value": value }),
-                _ => {
-                    let chosen = part["options"].as_array().and_then(|options| {
-                        options.iter().find(|one| one["value"].as_str() == value)
-                    });
-                    json!({ "type": part["type"], "selected_option": chosen })
-                },
-            };
+            let state = filled(&part, value);
             object["state"]["values"][&block][&action] = state;
         }
         let asked = Asked {
@@ -463,6 +455,17 @@ impl Person {
     pub(crate) fn state(&self, run: &Run) -> State {
         self.town.world().interactions[&run.id].state
     }
+}
+
+/// What a client says of a part of a form that was filled in.
+fn filled(part: &Value, value: Option<&str>) -> Value {
+    if part["type"] == "plain_text_input" {
+        return json!({ "type": part["type"], "value": value });
+    }
+    let options = part["options"].as_array();
+    let chosen =
+        options.and_then(|options| options.iter().find(|one| one["value"].as_str() == value));
+    json!({ "type": part["type"], "selected_option": chosen })
 }
 
 /// What a client says of a button that was pressed.
@@ -500,7 +503,7 @@ impl Person {
         if let Some(shown) = shown {
             event["view"] = shown;
         }
-        events::tell(&mut world, &team, "app_home_opened", event);
+        events::tell(&mut world, &team, "app_home_opened", &event);
         drop(world);
         self.town.changed();
     }

@@ -131,37 +131,15 @@ fn told_by_slack(ts: Ts, channel: &str, text: String, answers: Id) -> Seen {
 }
 
 pub(crate) fn read(world: &World, message: &Message) -> Seen {
-    let streamed = message.stream.map(|stream| stream.state);
-    let shown = if message.subtype == Subtype::Tombstone {
-        Shown::Deleted
-    } else if streams::is_open(world, message) {
-        Shown::Streaming
-    } else if streamed == Some(StreamState::Open) {
-        Shown::Stuck
-    } else if message.edited.is_some() {
-        Shown::Edited
-    } else {
-        Shown::AsPosted
-    };
-    let blocks = blocks::words(&message.blocks);
-    let people = !world.is_bot(&message.author);
-    let text = match (streamed, &message.blocks[..]) {
-        (_, []) => message.text.clone(),
-        (Some(StreamState::Open | StreamState::Stopped), _) => {
-            format!("{}\n{blocks}", message.text)
-        },
-        _ if people => message.text.clone(),
-        _ => blocks,
-    };
     let names = message.files.iter().map(|id| world.files[id].name.clone());
     Seen {
         ts: message.ts.clone(),
         channel: message.channel.clone(),
         by: world.users[&message.author].name.clone(),
-        text,
+        text: words(world, message),
         notification: message.text.clone(),
         at: clock::said(&message.ts).unwrap_or_default(),
-        shown,
+        shown: shown(world, message),
         private: message.only_for.is_some(),
         reply_to: message.thread.clone(),
         answers: message.answers.clone(),
@@ -173,6 +151,35 @@ pub(crate) fn read(world: &World, message: &Message) -> Seen {
             .iter()
             .map(|(name, _)| name.clone())
             .collect(),
+    }
+}
+
+fn shown(world: &World, message: &Message) -> Shown {
+    let streamed = message.stream.map(|stream| stream.state);
+    if message.subtype == Subtype::Tombstone {
+        Shown::Deleted
+    } else if streams::is_open(world, message) {
+        Shown::Streaming
+    } else if streamed == Some(StreamState::Open) {
+        Shown::Stuck
+    } else if message.edited.is_some() {
+        Shown::Edited
+    } else {
+        Shown::AsPosted
+    }
+}
+
+/// What is read: the blocks if there are some, and of a stream the text above them.
+fn words(world: &World, message: &Message) -> String {
+    let streamed = message
+        .stream
+        .is_some_and(|stream| stream.state != StreamState::Mended);
+    if message.blocks.is_empty() || !world.is_bot(&message.author) {
+        message.text.clone()
+    } else if streamed {
+        format!("{}\n{}", message.text, blocks::words(&message.blocks))
+    } else {
+        blocks::words(&message.blocks)
     }
 }
 

@@ -46,6 +46,10 @@ pub(crate) enum Order {
     Disable,
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands in the table of methods"
+)]
 pub(crate) fn open(world: &mut World, _: &Call<'_>) -> Result<Value, Refusal> {
     let ticket = world.clock.uuid();
     world.links.tickets.insert(ticket.clone());

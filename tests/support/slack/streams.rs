@@ -137,8 +137,7 @@ fn add(world: &mut World, call: &Call<'_>, more: &str) -> Result<(), Refusal> {
         call.arguments.needed("channel")?,
         call.arguments.needed("ts")?,
     );
-    let before = world.channels[channel].messages[ts].clone();
-    let mut after = before.clone();
+    let mut after = world.channels[channel].messages[ts].clone();
     after.text.push_str(more);
     if after.text.chars().count() > LONGEST {
         return refuse("msg_blocks_too_long");
