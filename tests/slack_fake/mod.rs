@@ -4,6 +4,8 @@ mod api;
 mod calls;
 mod desk;
 mod events;
+#[cfg(feature = "slack")]
+mod models;
 mod posts;
 mod reads;
 mod sender;

@@ -411,7 +411,8 @@ pub(crate) fn words(blocks: &[Value]) -> String {
         let elements = block["elements"].as_array().into_iter().flatten();
         let text = &block["text"];
         let text = text.as_str().or_else(|| text["text"].as_str());
-        lines.extend(text.map(str::to_owned));
+        let label = block["label"]["text"].as_str();
+        lines.extend(text.or(label).map(str::to_owned));
         let shown =
             |part: &&Value| matches!(part["type"].as_str(), Some("mrkdwn" | "plain_text"));
         let parts = inner.chain(elements).filter(shown);

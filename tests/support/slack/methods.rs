@@ -80,7 +80,6 @@ impl Method {
 }
 
 const WRITE: &[&str] = &["chat:write"];
-const WRITE_OR_ASSIST: &[&str] = &["chat:write", "assistant:write"];
 const ASSIST: &[&str] = &["assistant:write"];
 const REACT: &[&str] = &["reactions:write"];
 const USERS: &[&str] = &["users:read"];
@@ -226,7 +225,7 @@ pub(crate) const METHODS: &[Method] = &[
     bot(
         "assistant.threads.setStatus",
         Tier::Special,
-        WRITE_OR_ASSIST,
+        WRITE,
         &["channel_id", "thread_ts"],
         assistant::set_status,
     ),
