@@ -145,3 +145,25 @@ async fn the_assistant_hears_who_turns_to_it_and_what_they_look_at() {
     mina.opens_home();
     assert_eq!(wire.event("app_home_opened").await["tab"], "home");
 }
+
+#[tokio::test]
+async fn a_channel_may_get_another_id_and_an_app_may_be_taken_out() {
+    let (town, library, mut general, mina) = town().await;
+    library.joins_enterprise("E0ENTER");
+    let mut wire = Wire::greeted(&town, &library).await;
+    let old = general.id.clone();
+    general.changes_id();
+    let changed = wire.event("channel_id_changed").await;
+    assert_eq!(
+        (&changed["old_channel_id"], &changed["new_channel_id"]),
+        (&json!(old), &json!(general.id))
+    );
+    mina.says(&general, "hello");
+    let envelope = wire.text().await;
+    assert_eq!(envelope["payload"]["event"]["channel"], general.id);
+    assert_eq!(envelope["payload"]["enterprise_id"], "E0ENTER");
+    library.uninstalls_app();
+    let revoked = wire.event("tokens_revoked").await;
+    assert_eq!(revoked["tokens"]["bot"][0], library.bot());
+    wire.event("app_uninstalled").await;
+}

@@ -317,3 +317,55 @@ async fn the_app_hears_what_it_says_itself_unless_that_is_off() {
     assert!(api.calls("chat.postMessage", &post).await.ok());
     assert_eq!(wire.hears().await, Came::Nothing);
 }
+
+#[tokio::test]
+async fn thousands_of_events_go_through_and_each_is_counted() {
+    let (town, library, general, mina) = town().await;
+    town.leads_astray(Astray::Storm(300, 5));
+    let mut wire = Wire::greeted(&town, &library).await;
+    let mut heard = std::collections::BTreeMap::new();
+    for round in 0..17 {
+        for number in 0..100 {
+            mina.mentions_bot(&general, &format!("why {round}-{number}?"));
+        }
+        // Two events of each, and every other one of all comes twice.
+        for _ in 0..300 {
+            let envelope = wire.text().await;
+            wire.acknowledges(&envelope).await;
+            let ts = envelope["payload"]["event"]["ts"]
+                .as_str()
+                .unwrap()
+                .to_owned();
+            *heard.entry(ts).or_insert(0) += 1;
+        }
+    }
+    town.settled().await;
+    assert_eq!((heard.len(), heard.values().sum::<i32>()), (1_700, 5_100));
+    assert_eq!((town.deliveries().len(), town.retries()), (3_400, 0));
+}
+
+#[tokio::test]
+async fn nothing_is_said_while_all_is_silent() {
+    let (town, library, _, mina) = town().await;
+    let mut wire = Wire::greeted(&town, &library).await;
+    let api = Api::of(&town, &library);
+    town.falls_silent();
+    mina.direct_message("hello");
+    let nothing = json!({});
+    let call = api.tries("auth.test", &nothing);
+    let call = tokio::time::timeout(Duration::from_millis(300), call).await;
+    assert!(call.is_err());
+    assert_eq!(wire.hears().await, Came::Nothing);
+    town.calms_down();
+    assert!(
+        Api::of(&town, &library)
+            .calls("auth.test", &nothing)
+            .await
+            .ok()
+    );
+    mina.direct_message("hello again");
+    let envelope = wire.text().await;
+    assert_eq!(envelope["payload"]["event"]["text"], "hello again");
+    drop(wire);
+    town.disconnected().await;
+}

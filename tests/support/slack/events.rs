@@ -57,7 +57,7 @@ fn callback(world: &mut World, team: &str, event: &Value) -> Value {
         .as_str()
         .and_then(|id| world.channels.get(id));
     let shared = place.is_some_and(|channel| !channel.shared.is_empty());
-    json!({
+    let mut payload = json!({
         "token": world.app.verification,
         "team_id": team,
         "context_team_id": team,
@@ -76,7 +76,11 @@ fn callback(world: &mut World, team: &str, event: &Value) -> Value {
         }],
         "is_ext_shared_channel": shared,
         "event_context": format!("4-{id}"),
-    })
+    });
+    if let Some(enterprise) = &home.enterprise {
+        payload["enterprise_id"] = json!(enterprise);
+    }
+    payload
 }
 
 fn subscription(kind: Kind) -> &'static str {
@@ -263,4 +267,31 @@ pub(crate) fn assistant(world: &mut World, name: &str, (channel, thread): (&str,
         "event_ts": world.clock.ts(),
     });
     tell(world, &team, name, &event);
+}
+
+/// A channel has another id from now on, as it may when it is shared.
+pub(crate) fn renamed(world: &mut World, old: &str, new: &str) {
+    let Some(team) = hearer(world, &world.channels[new]) else {
+        return;
+    };
+    let event = json!({
+        "type": "channel_id_changed",
+        "old_channel_id": old,
+        "new_channel_id": new,
+        "event_ts": world.clock.ts(),
+    });
+    tell(world, &team, "channel_id_changed", &event);
+}
+
+/// The app was taken out of a workspace.
+pub(crate) fn uninstalled(world: &mut World, team: &str) {
+    let bot = world.teams[team].bot.user.clone();
+    let revoked = json!({
+        "type": "tokens_revoked",
+        "tokens": { "oauth": [], "bot": [bot] },
+        "event_ts": world.clock.ts(),
+    });
+    tell(world, team, "tokens_revoked", &revoked);
+    let gone = json!({ "type": "app_uninstalled", "event_ts": world.clock.ts() });
+    tell(world, team, "app_uninstalled", &gone);
 }

@@ -164,6 +164,10 @@ impl Link {
                     Some(Order::Tell(_)) if silent => ControlFlow::Continue(()),
                     Some(Order::Tell(text)) => self.put(Message::Text(text.into())).await,
                     Some(Order::Cut(cut)) => self.cut(cut).await,
+                    Some(Order::Heal) => {
+                        self.heals();
+                        ControlFlow::Continue(())
+                    },
                     Some(Order::Disable) => self.dismissed("link_disabled").await,
                     None => self.close(1001).await,
                 },
@@ -178,6 +182,12 @@ impl Link {
             if let ControlFlow::Break(code) = flow {
                 return code;
             }
+        }
+    }
+
+    fn heals(&mut self) {
+        if matches!(self.manner, Manner::Zombie | Manner::BlackHole) {
+            self.manner = Manner::Well;
         }
     }
 

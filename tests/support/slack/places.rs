@@ -114,6 +114,13 @@ impl Workspace {
         }
     }
 
+    /// The app is taken out.
+    pub(crate) fn uninstalls_app(&self) {
+        self.refuses_tokens("account_inactive");
+        events::uninstalled(&mut self.town.world(), &self.id);
+        self.town.changed();
+    }
+
     /// What the app may do here.
     pub(crate) fn scopes(&self, scopes: &[&str]) {
         let mut world = self.town.world();
@@ -269,6 +276,23 @@ impl Channel {
                 .members
                 .extend(people.iter().map(|person| person.id.clone()));
         });
+    }
+
+    /// It gets another id, as it may when it is shared.
+    pub(crate) fn changes_id(&mut self) {
+        let mut world = self.town.world();
+        let new = world.clock.id("C");
+        if let Some(mut channel) = world.channels.remove(&self.id) {
+            channel.id.clone_from(&new);
+            for message in channel.messages.values_mut() {
+                message.channel.clone_from(&new);
+            }
+            world.channels.insert(new.clone(), channel);
+        }
+        events::renamed(&mut world, &self.id, &new);
+        drop(world);
+        self.town.changed();
+        self.id = new;
     }
 
     pub(crate) fn sets(&self, rule: Rule) {

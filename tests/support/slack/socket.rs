@@ -42,6 +42,8 @@ pub(crate) enum State {
 pub(crate) enum Order {
     Tell(String),
     Cut(Cut),
+    /// A link that was silent goes on.
+    Heal,
     /// Socket Mode was switched off.
     Disable,
 }

@@ -163,8 +163,9 @@ impl Slack {
         self.world().faults.order(on, fault, often);
     }
 
-    /// Nothing goes wrong any more.
+    /// Nothing goes wrong any more, and links that were silent go on.
     pub(crate) fn calms_down(&self) {
+        self.orders(usize::MAX, &Order::Heal);
         self.leads_astray(Astray::Not);
         self.world().faults.clear();
         self.town.api.send_replace(Welcome::Open);
