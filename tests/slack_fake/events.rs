@@ -167,3 +167,45 @@ async fn a_channel_may_get_another_id_and_an_app_may_be_taken_out() {
     assert_eq!(revoked["tokens"]["bot"][0], library.bot());
     wire.event("app_uninstalled").await;
 }
+
+#[tokio::test]
+async fn names_and_links_are_written_as_slack_does() {
+    let (town, library, general, mina) = town().await;
+    let mut wire = Wire::greeted(&town, &library).await;
+    let text = "@Mina see https://example.org/a?b=1&c=2 in #general <now>";
+    mina.says(&general, text);
+    let heard = wire.event("message").await;
+    let (me, here) = (&mina.id, &general.id);
+    assert_eq!(
+        heard["text"],
+        format!("<@{me}> see <https://example.org/a?b=1&amp;c=2> in <#{here}|> &lt;now&gt;")
+    );
+    let parts = heard["blocks"][0]["elements"][0]["elements"].clone();
+    assert_eq!(
+        parts[2],
+        json!({ "type": "link", "url": "https://example.org/a?b=1&c=2" })
+    );
+    mina.runs(&general, "/ask", text);
+    let given = wire.text().await["payload"]["text"].clone();
+    assert_eq!(
+        given,
+        format!("<@{me}|mina> see <https://example.org/a?b=1&c=2> in <#{here}|general> <now>")
+    );
+    town.set(|settings| settings.escapes = Switch::Off);
+    mina.runs(&general, "/ask", text);
+    assert_eq!(wire.text().await["payload"]["text"], text);
+}
+
+#[tokio::test]
+async fn another_apps_bot_is_known_by_its_id() {
+    let (town, library, general, _) = town().await;
+    let robot = library.robot("Robot");
+    let mut wire = Wire::greeted(&town, &library).await;
+    robot.mentions_bot(&general, "loop?");
+    let heard = wire.event("app_mention").await;
+    assert!(heard["bot_id"].as_str().unwrap().starts_with('B'));
+    assert_ne!(heard["user"], library.bot());
+    // Whom others call is not the bot's doing.
+    robot.says(&general, "@channel");
+    assert_eq!(town.pings().len(), 0);
+}

@@ -259,6 +259,7 @@ async fn whom_a_message_calls_is_counted() {
         json!({ "blocks": [{ "type": "section", "text": mrkdwn("<!everyone>") }] }),
         json!({ "blocks": [{ "type": "context", "elements": [mrkdwn("<!channel>")] }] }),
         json!({ "blocks": [{ "type": "markdown", "text": "**<!channel>**" }] }),
+        json!({ "text": "x", "attachments": [{ "text": "<!here>" }] }),
     ];
     let many = loud.len();
     for post in loud {

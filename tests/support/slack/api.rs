@@ -110,6 +110,12 @@ fn record(world: &mut World, asked: &Asked) -> usize {
 fn answered(shared: &Shared, asked: &Asked, fault: Option<&Fault>, number: usize) -> Response {
     let mut world = shared.world();
     let method = asked.method();
+    let apart = method == FILE || method == HOOK;
+    if let Some(Fault::Limited(wait)) = fault.filter(|_| apart) {
+        let headers = retry_after(wait.as_secs());
+        world.record.requests[number].status = Some(429);
+        return written(429, &Refusal::new("ratelimited").body(), headers);
+    }
     if method == FILE {
         return files::fetched(&mut world, asked, number);
     }
@@ -278,10 +284,18 @@ fn told_to_wait(world: &mut World, method: &Method, limited: Limited) -> Answer 
         });
     }
     let left = (limited.until - now).num_milliseconds();
-    let seconds = (left + 999).max(1_000) / 1_000;
+    let seconds = u64::try_from((left + 999).max(1_000) / 1_000).unwrap();
+    (
+        429,
+        Refusal::new("ratelimited").body(),
+        retry_after(seconds),
+    )
+}
+
+fn retry_after(seconds: u64) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(header::RETRY_AFTER, seconds.into());
-    (429, Refusal::new("ratelimited").body(), headers)
+    headers
 }
 
 async fn before(

@@ -29,6 +29,8 @@ pub(crate) struct Draft {
     pub(crate) text: Option<String>,
     pub(crate) blocks: Option<Vec<Value>>,
     pub(crate) metadata: Option<Value>,
+    /// Old-fashioned parts: they are not kept, and whom they call is noted.
+    pub(crate) attachments: Option<Value>,
     pub(crate) names: Option<Names>,
     /// Whether its links are fetched.
     pub(crate) unfurls: bool,
@@ -67,6 +69,7 @@ impl Draft {
             text: text.or(markdown).map(str::to_owned),
             blocks,
             metadata: metadata(arguments)?,
+            attachments: attachments(arguments)?,
             names: Some(if linked { Names::Linked } else { Names::Plain }),
             unfurls: !quiet,
         })
@@ -75,6 +78,16 @@ impl Draft {
     pub(crate) fn says_something(&self) -> bool {
         let text = self.text.as_deref().unwrap_or("");
         !text.trim().is_empty() || self.blocks.as_ref().is_some_and(|list| !list.is_empty())
+    }
+}
+
+fn attachments(arguments: &Arguments) -> Result<Option<Value>, Refusal> {
+    let wrong = || Refusal::new("invalid_attachments");
+    let given = arguments.json("attachments").map_err(|()| wrong())?;
+    match &given {
+        Some(Value::Array(list)) if list.len() > 100 => refuse("too_many_attachments"),
+        Some(given) if !given.is_array() => Err(wrong()),
+        _ => Ok(given),
     }
 }
 
@@ -157,7 +170,7 @@ pub(crate) fn put(world: &mut World, new: New) -> Ts {
         answers: new.answers,
     };
     let quiet = message.only_for.is_some();
-    if world.is_bot(&message.author) {
+    if world.is_ours(&message.author) {
         heard(world, &message, &draft);
         if let Some(thread) = &message.thread {
             world
@@ -176,7 +189,10 @@ pub(crate) fn put(world: &mut World, new: New) -> Ts {
 /// Notes whom a message of the bot calls, and what is fetched for it.
 pub(crate) fn heard(world: &mut World, message: &Message, draft: &Draft) {
     let names = draft.names.unwrap_or(Names::Plain);
-    let called = Mentions::of(&message.text, &message.blocks, names);
+    let mut called = Mentions::of(&message.text, &message.blocks, names);
+    if let Some(attachments) = &draft.attachments {
+        called.read_all(attachments, names);
+    }
     if !called.is_empty() {
         let ping = Ping {
             channel: message.channel.clone(),
@@ -415,7 +431,7 @@ pub(crate) fn change(world: &mut World, (channel, ts): (&str, &str), draft: Draf
     {
         stream.state = StreamState::Mended;
     }
-    if world.is_bot(&after.author) {
+    if world.is_ours(&after.author) {
         // What is edited is not fetched anew.
         let draft = Draft {
             unfurls: false,

@@ -61,6 +61,18 @@ impl Mentions {
         }
     }
 
+    /// Reads every text there is in `part`.
+    pub(crate) fn read_all(&mut self, part: &Value, names: Names) {
+        match part {
+            Value::String(text) => self.read(text, names),
+            Value::Array(list) => list.iter().for_each(|part| self.read_all(part, names)),
+            Value::Object(fields) => {
+                fields.values().for_each(|part| self.read_all(part, names));
+            },
+            Value::Null | Value::Bool(_) | Value::Number(_) => {},
+        }
+    }
+
     fn walk(&mut self, part: &Value, names: Names) {
         let id_at = |key: &str| part[key].as_str().map(str::to_owned);
         match part["type"].as_str() {

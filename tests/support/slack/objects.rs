@@ -77,6 +77,13 @@ fn client_id(ts: &str) -> String {
 
 fn signed(world: &World, author: &User, object: &mut Value) {
     let team = &world.teams[&author.team];
+    if team.bot.user != author.id {
+        // Another app's.
+        object["subtype"] = json!("bot_message");
+        object["bot_id"] = json!(author.id.replacen('U', "B", 1));
+        object["username"] = json!(author.name);
+        return;
+    }
     object["bot_id"] = json!(team.bot.bot);
     object["app_id"] = json!(world.app.id);
     object["bot_profile"] = json!({

@@ -22,7 +22,7 @@ use super::places::Channel;
 use super::seen::{self, Seen, transcript};
 use super::town::{give_up, wait};
 use super::views;
-use super::world::{AssistantThread, File, Rank, Rule, Subtype, World};
+use super::world::{AssistantThread, File, Rank, Rule, Subtype, Switch, World};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -207,7 +207,7 @@ impl Person {
     }
 }
 
-/// `text` as a client sends it: escaped, names turned into mentions.
+/// `text` as a client sends it: escaped, with names and links as Slack writes them.
 fn written(world: &mut World, text: &str) -> Draft {
     let escaped = text
         .replace('&', "&amp;")
@@ -223,14 +223,17 @@ fn written(world: &mut World, text: &str) -> Draft {
             format!("<!subteam^{}>", group.id),
         ));
     }
+    for channel in world
+        .channels
+        .values()
+        .filter(|channel| !channel.name.is_empty())
+    {
+        names.push((format!("#{}", channel.name), format!("<#{}|>", channel.id)));
+    }
     for all in ["channel", "here", "everyone"] {
         names.push((format!("@{all}"), format!("<!{all}>")));
     }
-    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    let mut sent = escaped;
-    for (name, mention) in names {
-        sent = sent.replace(&name, &mention);
-    }
+    let sent = named(&linked(&escaped), names);
     let block = json!({
         "type": "rich_text",
         "block_id": world.clock.letters(5),
@@ -241,6 +244,31 @@ fn written(world: &mut World, text: &str) -> Draft {
         blocks: Some(vec![block]),
         ..Draft::default()
     }
+}
+
+/// A text with names in place of what stands for them; the longest name counts.
+fn named(text: &str, mut names: Vec<(String, String)>) -> String {
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    let mut text = text.to_owned();
+    for (name, mention) in names {
+        text = text.replace(&name, &mention);
+    }
+    text
+}
+
+/// A text with its links in angle brackets.
+fn linked(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    let words = words.map(|word| {
+        let bare = word.trim_end();
+        let link = bare.starts_with("http://") || bare.starts_with("https://");
+        if link {
+            word.replacen(bare, &format!("<{bare}>"), 1)
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect()
 }
 
 /// A text with mentions in the parts of a rich text.
@@ -258,15 +286,27 @@ fn elements(sent: &str) -> Vec<Value> {
     for (place, part) in sent.split('<').enumerate() {
         let mention = part.split_once('>').filter(|_| place > 0);
         let rest = mention.map_or(part, |(name, rest)| {
-            elements.push(match name.strip_prefix('@') {
-                Some(user) => json!({ "type": "user", "user_id": user }),
-                None => json!({ "type": "broadcast", "range": name.trim_start_matches('!') }),
-            });
+            elements.push(element(name));
             rest
         });
         plain(rest, &mut elements);
     }
     elements
+}
+
+/// What stands between angle brackets, as a part of a rich text.
+fn element(name: &str) -> Value {
+    if let Some(user) = name.strip_prefix('@') {
+        json!({ "type": "user", "user_id": user })
+    } else if let Some(channel) = name.strip_prefix('#') {
+        json!({ "type": "channel", "channel_id": channel.trim_end_matches('|') })
+    } else if let Some(group) = name.strip_prefix("!subteam^") {
+        json!({ "type": "usergroup", "usergroup_id": group })
+    } else if let Some(all) = name.strip_prefix('!') {
+        json!({ "type": "broadcast", "range": all })
+    } else {
+        json!({ "type": "link", "url": name.replace("&amp;", "&") })
+    }
 }
 
 /// Keeps a file that somebody shares in a channel.
@@ -306,15 +346,26 @@ impl Person {
         self.asks((Some(&channel.id), None), what, Value::Null)
     }
 
-    /// A command is given names as ids.
+    /// What a command is given: names and links as in a message, unless that is off.
     fn expanded(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for user in self.town.world().users.values() {
-            let name = user.name.to_lowercase();
-            let mention = format!("<@{}|{name}>", user.id);
-            text = text.replace(&format!("@{}", user.name), &mention);
+        let world = self.town.world();
+        if world.settings.escapes == Switch::Off {
+            return text.to_owned();
         }
-        text
+        let mut names: Vec<(String, String)> = Vec::new();
+        for user in world.users.values() {
+            let mention = format!("<@{}|{}>", user.id, user.name.to_lowercase());
+            names.push((format!("@{}", user.name), mention));
+        }
+        for channel in world
+            .channels
+            .values()
+            .filter(|channel| !channel.name.is_empty())
+        {
+            let mention = format!("<#{}|{}>", channel.id, channel.name);
+            names.push((format!("#{}", channel.name), mention));
+        }
+        named(&linked(text), names)
     }
 
     pub(crate) fn can_run(&self, command: &str) -> bool {
@@ -335,10 +386,19 @@ impl Person {
                 here.name
             );
         }
+        // In a shared channel it is the workspace whose app is there.
+        let there = place
+            .0
+            .and_then(|id| events::hearer(&world, &world.channels[id]));
         let home = world.users[&self.id].team.clone();
+        let stranger = matches!(what, What::Command(..)) && there.as_ref() != Some(&home);
+        assert!(
+            !stranger || there.is_none(),
+            "commands are not shared with other workspaces"
+        );
         let asked = Asked {
             by: self.id.clone(),
-            team: home,
+            team: there.unwrap_or(home),
             what,
             channel: place.0.cloned(),
             message: place.1.cloned(),

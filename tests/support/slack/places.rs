@@ -195,6 +195,11 @@ impl Workspace {
         self.hired(name, Rank::Member)
     }
 
+    /// Another app's bot.
+    pub(crate) fn robot(&self, name: &str) -> Person {
+        self.hired(name, Rank::Bot)
+    }
+
     pub(crate) fn admin(&self, name: &str) -> Person {
         self.hired(name, Rank::Admin)
     }

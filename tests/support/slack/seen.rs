@@ -174,7 +174,7 @@ fn words(world: &World, message: &Message) -> String {
     let streamed = message
         .stream
         .is_some_and(|stream| stream.state != StreamState::Mended);
-    if message.blocks.is_empty() || !world.is_bot(&message.author) {
+    if message.blocks.is_empty() || !world.is_ours(&message.author) {
         message.text.clone()
     } else if streamed {
         format!("{}\n{}", message.text, blocks::words(&message.blocks))

@@ -93,6 +93,15 @@ pub(crate) fn request(world: &World, number: usize) -> Signed {
             signed(world, FORM, form.finish())
         },
     };
+    let settings = &world.settings;
+    let other = match delivery.kind {
+        Kind::Event => None,
+        Kind::Interactive => settings.interactivity_url.as_ref(),
+        Kind::Command => settings.commands_url.as_ref(),
+    };
+    if let Some(other) = other {
+        request.url.clone_from(other);
+    }
     if delivery.again > 0 {
         let why = delivery
             .attempts

@@ -50,6 +50,11 @@ pub(crate) struct Settings {
     pub(crate) socket: String,
     /// Where events are posted; nothing if they go over Socket Mode.
     pub(crate) request_url: Option<String>,
+    /// Where the rest is posted, if not there.
+    pub(crate) interactivity_url: Option<String>,
+    pub(crate) commands_url: Option<String>,
+    /// Whether commands are given people, channels and links as a message has them.
+    pub(crate) escapes: Switch,
     pub(crate) socket_mode: Switch,
     /// How long an acknowledgement may take.
     pub(crate) patience: Duration,
@@ -289,10 +294,9 @@ impl World {
         &self.teams[&channel.team].bot
     }
 
-    pub(crate) fn is_bot(&self, user: &str) -> bool {
-        self.users
-            .get(user)
-            .is_some_and(|user| user.rank == Rank::Bot)
+    /// Whether somebody is the app itself, in one of the workspaces.
+    pub(crate) fn is_ours(&self, user: &str) -> bool {
+        self.teams.values().any(|team| team.bot.user == user)
     }
 
     /// The conversation of the bot of `team` and `user`; made when it is first needed.
