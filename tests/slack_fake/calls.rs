@@ -1,5 +1,6 @@
 //! Who may call what, how often, and in which form.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,6 +9,7 @@ use super::api::Api;
 use super::town;
 use crate::support::slack::faults::{EDIT, Fault, Harm, Often, POST};
 use crate::support::slack::limits::{Rate, Tier};
+use crate::support::slack::manifest::Manifest;
 
 #[tokio::test]
 async fn whoever_has_no_good_token_is_refused() {
@@ -265,4 +267,39 @@ async fn a_refresh_token_is_good_for_one_pair_of_tokens() {
         newest.calls("auth.test", &json!({})).await.error(),
         "token_expired"
     );
+}
+
+#[tokio::test]
+async fn the_app_is_set_up_as_its_manifest_says() {
+    let (town, library, general, mina) = town().await;
+    let manifest = Manifest::read(
+        "# the app\n\
+         display_information:\n  name: \"saseo: librarian\"\n\
+         features:\n\
+         \x20 slash_commands:\n\
+         \x20   - command: /ask\n      description: Ask\n      should_escape: true # names as ids\n\
+         \x20   - command: '/library'\n      should_escape: false\n\
+         \x20 shortcuts:\n\
+         \x20   - name: Add to library\n      type: message\n      callback_id: add\n\
+         \x20   - name: Everywhere\n      type: global\n      callback_id: all\n\
+         oauth_config:\n  scopes:\n    bot:\n    - chat:write\n    - channels:history\n\
+         settings:\n  event_subscriptions:\n    bot_events:\n      - message.channels\n\
+         \x20 socket_mode_enabled: true\n",
+    );
+    let texts = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(texts(&manifest.scopes), "channels:history chat:write");
+    assert_eq!(texts(&manifest.events), "message.channels");
+    assert_eq!(texts(&manifest.commands), "/ask /library");
+    assert_eq!(
+        manifest.shortcuts.get("Add to library").map(String::as_str),
+        Some("add")
+    );
+    assert_eq!((manifest.shortcuts.len(), manifest.escapes), (1, false));
+    town.takes(&manifest);
+    mina.mentions_bot(&general, "hello");
+    assert_eq!(town.deliveries().len(), 1);
+    assert!(!mina.can_run("/ask"));
+    let api = Api::of(&town, &library);
+    let refused = api.forms("users.info", &[("user", &*mina.id)]).await;
+    assert_eq!(refused.error(), "missing_scope");
 }

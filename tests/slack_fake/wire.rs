@@ -75,7 +75,14 @@ impl Wire {
         (status, Self { stream })
     }
 
-    /// The next thing that comes, however long it takes, or nothing after a while.
+    /// The next thing that comes; it must.
+    pub(super) async fn next(&mut self) -> Came {
+        let patience = Duration::from_secs(10);
+        let frame = tokio::time::timeout(patience, self.frame()).await;
+        frame.expect("something")
+    }
+
+    /// The next thing that comes, or nothing after a while.
     pub(super) async fn hears(&mut self) -> Came {
         let frame = tokio::time::timeout(SILENCE, self.frame()).await;
         frame.unwrap_or(Came::Nothing)

@@ -6,7 +6,20 @@
 //! that is harder for a bot.
 //!
 //! A bot on slack-morphism comes here with `with_slack_api_url(town.api())`, a connector that
-//! takes plain http, and the tokens `town.token()` and `town.app_token()`.
+//! takes plain http, and the tokens `workspace.token()` and `town.app_token()`. A test reads so:
+//!
+//! ```ignore
+//! let town = Slack::start().await;
+//! let library = town.workspace("Library");
+//! let general = library.channel("general");
+//! let mina = library.member("Mina");
+//! // … start the bot with town.api(), library.token() and town.app_token() …
+//! town.connected().await;
+//! let said = mina.mentions_bot(&general, "How much leave do I have?");
+//! let reply = mina.reply_to(&said).await;
+//! mina.presses(&reply, "Useful");
+//! assert_eq!((town.pings().len(), town.previewed().len(), town.hasty()), (0, 0, 0));
+//! ```
 
 mod api;
 mod arguments;
@@ -23,6 +36,7 @@ mod hooks;
 pub(crate) mod interactions;
 pub(crate) mod limits;
 mod link;
+pub(crate) mod manifest;
 mod members;
 pub(crate) mod mentions;
 pub(crate) mod methods;

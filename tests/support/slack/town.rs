@@ -19,6 +19,7 @@ use super::events::EVENTS;
 use super::faults::{ANY, Astray, Cut, FILE, Fault, Faults, Greeting, HOOK, Harm, Often, POST};
 use super::limits::{Limits, Rate, Tier};
 use super::link;
+use super::manifest::Manifest;
 use super::methods;
 use super::people::Said;
 use super::places::{Channel, Workspace};
@@ -120,6 +121,28 @@ impl Slack {
         app.shortcuts = shortcuts
             .map(|(name, id)| ((*name).to_owned(), (*id).to_owned()))
             .collect();
+    }
+
+    /// Sets the app up as a manifest says, in every workspace there is.
+    pub(crate) fn takes(&self, manifest: &Manifest) {
+        let unknown = manifest
+            .events
+            .iter()
+            .find(|event| !EVENTS.iter().any(|(one, _)| one == event));
+        assert!(unknown.is_none(), "the fake has no event {unknown:?}");
+        let mut world = self.world();
+        world.app.events.clone_from(&manifest.events);
+        world.app.commands.clone_from(&manifest.commands);
+        world.app.shortcuts.clone_from(&manifest.shortcuts);
+        let escapes = if manifest.escapes {
+            Switch::On
+        } else {
+            Switch::Off
+        };
+        world.settings.escapes = escapes;
+        for team in world.teams.values_mut() {
+            team.bot.scopes.clone_from(&manifest.scopes);
+        }
     }
 
     /// The events to which the app is subscribed.
