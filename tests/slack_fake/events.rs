@@ -209,3 +209,24 @@ async fn another_apps_bot_is_known_by_its_id() {
     robot.says(&general, "@channel");
     assert_eq!(town.pings().len(), 0);
 }
+
+#[tokio::test]
+async fn whoever_calls_the_bot_calls_the_one_of_their_own_workspace() {
+    let (town, library, general, mina) = town().await;
+    let others: Vec<_> = ["A", "B", "C", "D"].map(|name| town.workspace(name)).into();
+    for other in &others {
+        let pat = other.member("Pat");
+        let said = pat.mentions_bot(&other.channel("general"), "why? see #general");
+        let text = town.world().channels[&said.channel].messages[&said.ts]
+            .text
+            .clone();
+        assert_eq!(
+            text,
+            format!("<@{}> why? see <#{}|>", other.bot(), said.channel)
+        );
+    }
+    let mut wire = Wire::greeted(&town, &library).await;
+    mina.mentions_bot(&general, "why?");
+    let heard = wire.event("app_mention").await;
+    assert_eq!(heard["text"], format!("<@{}> why?", library.bot()));
+}

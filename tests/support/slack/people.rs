@@ -22,7 +22,7 @@ use super::places::Channel;
 use super::seen::{self, Seen, transcript};
 use super::town::{give_up, wait};
 use super::views;
-use super::world::{AssistantThread, File, Rank, Rule, Subtype, Switch, World};
+use super::world::{self, AssistantThread, File, Rank, Rule, Subtype, Switch, User, World};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -131,7 +131,7 @@ impl Person {
             .iter()
             .map(|(name, bytes)| keep(&mut world, (&self.id, channel), name, bytes))
             .collect();
-        let draft = written(&mut world, text);
+        let draft = written(&mut world, channel, text);
         let new = New {
             channel: channel.to_owned(),
             author: self.id.clone(),
@@ -169,7 +169,7 @@ impl Person {
     pub(crate) fn edits(&self, said: impl Into<Said>, text: &str) {
         let said = said.into();
         let mut world = self.town.world();
-        let written = written(&mut world, text);
+        let written = written(&mut world, &said.channel, text);
         // A person's words and blocks say the same.
         let draft = Draft {
             blocks: None,
@@ -208,13 +208,13 @@ impl Person {
 }
 
 /// `text` as a client sends it: escaped, with names and links as Slack writes them.
-fn written(world: &mut World, text: &str) -> Draft {
+fn written(world: &mut World, channel: &str, text: &str) -> Draft {
     let escaped = text
         .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;");
     let mut names: Vec<(String, String)> = Vec::new();
-    for user in world.users.values() {
+    for user in people_near(world, channel) {
         names.push((format!("@{}", user.name), format!("<@{}>", user.id)));
     }
     for group in world.groups.values() {
@@ -223,11 +223,7 @@ fn written(world: &mut World, text: &str) -> Draft {
             format!("<!subteam^{}>", group.id),
         ));
     }
-    for channel in world
-        .channels
-        .values()
-        .filter(|channel| !channel.name.is_empty())
-    {
+    for channel in channels_near(world, channel) {
         names.push((format!("#{}", channel.name), format!("<#{}|>", channel.id)));
     }
     for all in ["channel", "here", "everyone"] {
@@ -244,6 +240,23 @@ fn written(world: &mut World, text: &str) -> Draft {
         blocks: Some(vec![block]),
         ..Draft::default()
     }
+}
+
+/// Everybody, those in `channel` first: two workspaces may have people of one name.
+fn people_near<'a>(world: &'a World, channel: &str) -> Vec<&'a User> {
+    let members = &world.channels[channel].members;
+    let mut people: Vec<&User> = world.users.values().collect();
+    people.sort_by_key(|user| !members.contains(&user.id));
+    people
+}
+
+/// Every channel that has a name, those of the same workspace first.
+fn channels_near<'a>(world: &'a World, channel: &str) -> Vec<&'a world::Channel> {
+    let team = &world.channels[channel].team;
+    let channels = world.channels.values();
+    let mut channels: Vec<_> = channels.filter(|one| !one.name.is_empty()).collect();
+    channels.sort_by_key(|one| one.team != *team);
+    channels
 }
 
 /// A text with names in place of what stands for them; the longest name counts.
@@ -342,26 +355,22 @@ impl Person {
     pub(crate) fn runs(&self, channel: &Channel, command: &str, text: &str) -> Run {
         let known = self.can_run(command);
         assert!(known, "there is no command {command}");
-        let what = What::Command(command.to_owned(), self.expanded(text));
+        let what = What::Command(command.to_owned(), self.expanded(&channel.id, text));
         self.asks((Some(&channel.id), None), what, Value::Null)
     }
 
     /// What a command is given: names and links as in a message, unless that is off.
-    fn expanded(&self, text: &str) -> String {
+    fn expanded(&self, channel: &str, text: &str) -> String {
         let world = self.town.world();
         if world.settings.escapes == Switch::Off {
             return text.to_owned();
         }
         let mut names: Vec<(String, String)> = Vec::new();
-        for user in world.users.values() {
+        for user in people_near(&world, channel) {
             let mention = format!("<@{}|{}>", user.id, user.name.to_lowercase());
             names.push((format!("@{}", user.name), mention));
         }
-        for channel in world
-            .channels
-            .values()
-            .filter(|channel| !channel.name.is_empty())
-        {
+        for channel in channels_near(&world, channel) {
             let mention = format!("<#{}|{}>", channel.id, channel.name);
             names.push((format!("#{}", channel.name), mention));
         }
@@ -616,7 +625,7 @@ impl Person {
         let mut world = self.town.world();
         let ts = world.clock.ts();
         let team = world.users[&self.id].team.clone();
-        let root = super::world::Message {
+        let root = world::Message {
             ts: ts.clone(),
             channel: channel.id.clone(),
             author: world.teams[&team].bot.user.clone(),
