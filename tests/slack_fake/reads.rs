@@ -189,6 +189,10 @@ async fn a_file_is_given_to_whoever_has_the_token_and_may_see_it() {
         "file_not_found"
     );
     general.invites_bot();
+    library.scopes(&["channels:history"]);
+    assert!(api.fetches(url).await.0.starts_with("text/html"));
+    library.scopes(&["files:read"]);
+    assert_eq!(api.fetches(url).await.1, "# 규칙");
     let away = Fault::Redirected(format!("{}/nowhere", town.world().settings.server));
     town.goes_wrong(FILE, away, Often::Next(1));
     assert!(api.fetches(url).await.1.contains("unknown_method"));
