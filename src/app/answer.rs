@@ -199,15 +199,16 @@ async fn read_for(
 ) -> Result<Reading, Unembedded> {
     let own = asked.question.as_str();
     if own == search || analysis::content_terms(own).is_empty() {
-        return read(desk, search, meaning, evidence).await;
+        return read(desk, (search, search), meaning, evidence).await;
     }
     let meaning = embed_one(desk, Purpose::Question, own).await?;
-    read(desk, own, &meaning, evidence).await
+    read(desk, (own, search), &meaning, evidence).await
 }
 
+/// `own` is what is asked now, and `search` with what it follows up.
 async fn read(
     desk: &Desk,
-    search: &str,
+    (own, search): (&str, &str),
     question: &Embedding,
     (evidence, terms): (&Evidence, &[TermWeight]),
 ) -> Result<Reading, Unembedded> {
@@ -218,10 +219,10 @@ async fn read(
         .cloned()
         .collect();
     let lines = line::lines(&passages);
-    let terms = content(search, terms);
-    let chosen = promising(search, &lines, &terms, desk.rules.lines_read);
+    let terms = content(own, terms);
+    let chosen = promising(own, &lines, &terms, desk.rules.lines_read);
     let meanings = meanings(desk, &lines, &chosen).await?;
-    let language = Language::of(search);
+    let language = Language::of(own);
     let relevance: Vec<f32> = lines
         .iter()
         .zip(&meanings)
@@ -235,7 +236,7 @@ async fn read(
             reading::relevance(language, line, cosine, &terms, passage)
         })
         .collect();
-    let relevance = reading::narrowed(search, &lines, &relevance);
+    let relevance = reading::narrowed((own, search), &lines, &relevance);
     Ok(Reading {
         passages,
         lines,

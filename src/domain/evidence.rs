@@ -58,7 +58,9 @@ impl Evidence {
             .iter()
             .filter(|passage| {
                 let page = page(passage, found);
-                missing(&rare, &page) == 0.0 && numbered.may_stand_in(&text(&page))
+                missing(&rare, &page) == 0.0
+                    && numbered.may_stand_in(&text(&page))
+                    && numbered.may_stand_in(&text(&[passage]))
             })
             .cloned()
             .collect();

@@ -110,6 +110,7 @@ fn english_kind(words: &[&str]) -> Kind {
     const MEASURES: &str = "weight number amount percentage speed height width length capacity";
     const PRICES: &str = "price prices cost costs fee fees salary budget";
     const PRICED: &str = "cost costs price priced pay charge charged fee fees";
+    const DOING: &str = "do does did is are was were must should will would can could may";
     const TIMES: &str = "year date day month";
     let asks = |first: &str, second: &str| {
         let mut pairs = words.windows(2);
@@ -121,7 +122,9 @@ fn english_kind(words: &[&str]) -> Kind {
         _ => "",
     };
     let is_priced = words.iter().any(|word| is_in(PRICED, word));
-    if is_in(PRICES, asked_of) || (asks("how", "much") && is_priced) {
+    // "How much time do I have to pay?" asks for no sum.
+    let asks_how_much = asks("how", "much") && asks("much", DOING);
+    if is_in(PRICES, asked_of) || (asks_how_much && is_priced) {
         return Kind::Money;
     }
     if let ["who" | "whom" | "whose", ..] = words {
@@ -282,6 +285,28 @@ fn tells_person(line: &str, asked: &BTreeSet<String>) -> bool {
             .split(' ')
             .any(|part| lower.contains(part) && !asked.iter().any(|word| word.contains(part)))
         || has_name(line, asked)
+        || line
+            .split_whitespace()
+            .any(|word| is_korean_name(word, asked))
+}
+
+/// "김민수가": a common family name, two more syllables, and a particle. Other words look like
+/// that too.
+fn is_korean_name(word: &str, asked: &BTreeSet<String>) -> bool {
+    const FAMILIES: &str =
+        "김이박최정강조윤장임한오서신권황안송류홍전고문손양배백허남심노하곽성차주우구민유나";
+    const PARTICLES: [&str; 12] = [
+        "에게", "이", "가", "은", "는", "님", "씨", "의", "을", "를", "과", "와",
+    ];
+    let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let stems = PARTICLES.iter().filter_map(|end| bare.strip_suffix(end));
+    std::iter::once(bare).chain(stems).any(|stem| {
+        let is_hangul = |c: char| ('가'..='힣').contains(&c);
+        stem.chars().count() == 3
+            && stem.chars().all(is_hangul)
+            && stem.starts_with(|c| FAMILIES.contains(c))
+            && !asked.iter().any(|word| word.starts_with(stem))
+    })
 }
 
 /// A word with a capital letter that the question does not have. The first word of a sentence
@@ -299,7 +324,7 @@ fn has_name(line: &str, asked: &BTreeSet<String>) -> bool {
     let opens = |at: usize| {
         at.checked_sub(1)
             .and_then(|before| words.get(before))
-            .is_none_or(|before| before.ends_with(['.', '!', '?', ':', ';']))
+            .is_none_or(|before| before.ends_with(['.', '!', '?']))
     };
     let follows = |at: usize| {
         words.get(at + 1).is_some_and(|next| {
@@ -481,6 +506,17 @@ mod tests {
                 "추천 서비스는 Mina가 맡습니다.",
             ],
             &["추천 서비스는 돌고래라고 부릅니다."],
+        );
+        check(
+            "출입 카드는 누가 발급해?",
+            &["출입 카드는 김민수가 발급합니다."],
+            &["출입 카드는 1층에서 발급합니다."],
+        );
+        check("Who is the director?", &["Director: Jane"], &[]);
+        check(
+            "How much time do I have to pay an invoice?",
+            &["Invoices must be paid within 30 days."],
+            &[],
         );
     }
 

@@ -3,9 +3,8 @@
 //! To an embedding the Zephyr 15 is the Zephyr 16, and by its words too: both stand on the page
 //! of the other, and 15 stands there for something else.
 
-use std::collections::BTreeSet;
-
 use super::analysis;
+use super::language::Language;
 
 /// The numbered names of a question.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,33 +21,60 @@ impl Numbered {
     /// ```
     pub fn of(question: &str) -> Self {
         let words: Vec<&str> = words(question).collect();
-        // The first word has a capital letter anyway.
-        let pairs = words.windows(2).enumerate().skip(1);
-        let numbered = pairs.filter_map(|(_, pair)| match pair {
+        // In English the first word has a capital letter anyway.
+        let opening = usize::from(Language::of(question) != Language::Korean);
+        let pairs = words.windows(2).skip(opening);
+        let numbered = pairs.filter_map(|pair| match pair {
             [name, number] if is_counted(name) => Some((name.to_lowercase(), digits(number)?)),
             _ => None,
         });
         Self(numbered.filter(|(_, number)| !is_year(number)).collect())
     }
 
-    /// Whether `page` does not only have such names with other numbers.
-    pub fn may_stand_in(&self, page: &str) -> bool {
-        let words: Vec<&str> = words(page).collect();
+    /// Whether `text` does not only have such names with other numbers.
+    pub fn may_stand_in(&self, text: &str) -> bool {
         self.0.iter().all(|(name, number)| {
-            let pairs = words.windows(2);
-            let numbers: BTreeSet<String> = pairs
-                .filter_map(|pair| match pair {
-                    [first, second] if first.to_lowercase() == *name => digits(second),
-                    _ => None,
-                })
-                .collect();
-            numbers.is_empty() || numbers.contains(number)
+            let there = numbers(name, text);
+            there.is_empty() || there.iter().any(|other| is_same(number, other))
+        })
+    }
+
+    /// As [`Numbered::may_stand_in`], for what stands nearest to what is said: `texts` are a
+    /// line and the headings above it, the nearest first.
+    pub fn may_be_said_in(&self, texts: &[&str]) -> bool {
+        self.0.iter().all(|(name, number)| {
+            let mut near = texts.iter().map(|text| numbers(name, text));
+            near.find(|there| !there.is_empty())
+                .is_none_or(|there| there.iter().any(|other| is_same(number, other)))
         })
     }
 }
 
+/// The numbers that `name` has in `text`.
+fn numbers(name: &str, text: &str) -> Vec<String> {
+    let words: Vec<&str> = words(text).collect();
+    let pairs = words.windows(2);
+    pairs
+        .filter_map(|pair| match pair {
+            [first, second] if first.to_lowercase() == *name => digits(second),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Heron 4 may be Heron 4.2, but 4.3 is not 4.2.
+fn is_same(asked: &str, other: &str) -> bool {
+    let goes_on = |long: &str, short: &str| {
+        long.strip_prefix(short)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    goes_on(asked, other) || goes_on(other, asked)
+}
+
+/// The words of `text`; dots between figures belong to them.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric())
+    text.split(|c: char| !c.is_alphanumeric() && c != '.')
+        .map(|word| word.trim_matches('.'))
         .filter(|word| !word.is_empty())
 }
 
@@ -65,11 +91,11 @@ fn is_counted(word: &str) -> bool {
     is_name || COUNTED.contains(&word.to_lowercase().as_str())
 }
 
-/// The number in a word; in Korean a particle may follow it.
+/// The number or version in a word; in Korean a particle may follow it.
 fn digits(word: &str) -> Option<String> {
-    const MOST: usize = 5;
-    let after = word.trim_start_matches(|c: char| c.is_ascii_digit());
-    let number = word.strip_suffix(after)?;
+    const MOST: usize = 9;
+    let after = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = word.strip_suffix(after)?.trim_matches('.');
     let stands_alone = !after.starts_with(|c: char| c.is_ascii_alphanumeric());
     (stands_alone && (1..=MOST).contains(&number.len())).then(|| number.to_owned())
 }
@@ -107,6 +133,26 @@ mod tests {
             ],
             &["What toner does the Kestrel 400 need?"],
         );
+    }
+
+    #[test]
+    fn a_version_is_not_another_one() {
+        check(
+            "Heron 4.2 is supported until 2027.",
+            &[
+                "Until when is Heron 4.2 supported?",
+                "Is Heron 4 supported?",
+            ],
+            &[
+                "Until when is Heron 4.3 supported?",
+                "Heron 5.0은 언제 출시됐어?",
+            ],
+        );
+        let asked = Numbered::of("Which PostgreSQL does Heron 3 need?");
+        let under = |heading| asked.may_be_said_in(&["It needs 15.", heading]);
+        assert!(!under("Heron 4.2"));
+        assert!(under("Heron 3"));
+        assert!(under("Heron"));
     }
 
     #[test]

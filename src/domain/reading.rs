@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::analysis;
-use super::expectation::Expectation;
+use super::expectation::{Expectation, has_any};
 use super::language::Language;
 use super::line::{Kind, Line};
+use super::numbered::Numbered;
 use super::passage::TermWeight;
 use super::sentence;
 
@@ -26,13 +27,20 @@ pub fn relevance(
 ) -> f32 {
     /// E5's cosines between a question and a sentence lie in this band.
     const BAND: (f32, f32) = (0.74, 0.92);
+    /// What holds is the better answer than what held.
+    const OUTDATED: f32 = 0.85;
     let meaning = ((cosine - BAND.0) / (BAND.1 - BAND.0)).clamp(0.0, 1.0);
-    let line = if Language::of(&line.text) == question {
+    let line_score = if Language::of(&line.text) == question {
         0.4 * meaning + 0.25 * coverage(terms, &line.text)
     } else {
         0.5 * meaning
     };
-    line + 0.35 * passage
+    let whole = line_score + 0.35 * passage;
+    if line.is_outdated() {
+        whole * OUTDATED
+    } else {
+        whole
+    }
 }
 
 /// The share of the question's weight whose terms stand in `text`.
@@ -49,11 +57,20 @@ pub fn coverage(terms: &[TermWeight], text: &str) -> f32 {
 
 /// As `relevance`, but a statement that cannot be what `question` expects has none; and nothing
 /// has any if those that can be are well behind one that cannot: they are about something else.
-pub fn narrowed(question: &str, lines: &[Line], relevance: &[f32]) -> Vec<f32> {
+/// `subject` is the question with what it follows up.
+pub fn narrowed(
+    (question, subject): (&str, &str),
+    lines: &[Line],
+    relevance: &[f32],
+) -> Vec<f32> {
     let expected = Expectation::of(question);
-    let row = Row::asked_for(question);
+    let row = Row::asked_for(subject);
+    let numbered = Numbered::of(subject);
     let bears = |(line, score): (&Line, &f32)| {
-        let can_be = expected.fits(&line.text) && row.can_be(line);
+        let mut near = vec![line.text.as_str()];
+        near.extend(line.under.iter().rev().map(String::as_str));
+        let can_be =
+            expected.fits(&line.text) && row.can_be(line) && numbered.may_be_said_in(&near);
         if line.kind != Kind::Statement || can_be {
             *score
         } else {
@@ -71,36 +88,60 @@ pub fn narrowed(question: &str, lines: &[Line], relevance: &[f32]) -> Vec<f32> {
 /// the columns are called, all rows have.
 struct Row {
     language: Language,
-    /// Nothing where any row may be it: "Which room has …?" asks for what the row is of.
-    about: Option<BTreeSet<String>>,
+    wanted: Wanted,
+}
+
+enum Wanted {
+    /// "Which room has …?" asks for what the row is of.
+    Any,
+    /// "The cheapest": one row alone does not show that it is.
+    Extreme,
+    About(BTreeSet<String>),
 }
 
 impl Row {
     fn asked_for(question: &str) -> Self {
-        const OPEN: [&str; 12] = [
-            "which", "what", "list", "어느", "어떤", "무슨", "무엇", "뭐", "뭘", "어디",
-            "누가", "누구",
+        const OPEN: [&str; 5] = ["which", "what", "list", "who", "where"];
+        const OPEN_KOREAN: [&str; 9] = [
+            "어느", "어떤", "무슨", "무엇", "뭐", "뭘", "어디", "누가", "누구",
+        ];
+        const EXTREMES: [&str; 14] = [
+            "cheapest", "largest", "biggest", "smallest", "highest", "lowest", "longest",
+            "shortest", "fastest", "slowest", "newest", "oldest", "가장", "제일",
         ];
         let lower = question.to_lowercase();
-        let is_open = OPEN.iter().any(|word| lower.contains(word));
-        let about = || analysis::content_terms(question).into_iter().collect();
+        let mut words = lower.split(|c: char| !c.is_alphanumeric());
+        let is_open = words.any(|word| OPEN.contains(&word));
+        let wanted = if has_any(&lower, &EXTREMES) {
+            Wanted::Extreme
+        } else if is_open || has_any(&lower, &OPEN_KOREAN) {
+            Wanted::Any
+        } else {
+            let about = analysis::content_terms(question).into_iter();
+            // One syllable of Korean counts: "2층", "6명".
+            Wanted::About(about.filter(|term| term.chars().nth(1).is_some()).collect())
+        };
         Self {
             language: Language::of(question),
-            about: (!is_open).then(about),
+            wanted,
         }
     }
 
     fn can_be(&self, line: &Line) -> bool {
-        let Some(about) = &self.about else {
-            return true;
-        };
-        if !line.raw.starts_with('|') || Language::of(&line.text) != self.language {
+        if !line.raw.starts_with('|') {
             return true;
         }
-        let cells = sentence::cells(&line.raw).join(" ");
-        analysis::terms(&cells)
-            .iter()
-            .any(|term| about.contains(term))
+        match &self.wanted {
+            Wanted::Any => true,
+            Wanted::Extreme => false,
+            // Across languages no word need be the same.
+            Wanted::About(_) if Language::of(&line.text) != self.language => true,
+            Wanted::About(about) => {
+                let cells = sentence::cells(&line.raw).join(" ");
+                let terms = analysis::terms(&cells);
+                terms.iter().any(|term| about.contains(term))
+            },
+        }
     }
 }
 
@@ -272,13 +313,13 @@ mod tests {
             said(0, "It holds 5."),
             said(0, "7."),
         ];
-        let question = "How many does it hold?";
+        let question = ("How many does it hold?", "How many does it hold?");
         assert_eq!(
             narrowed(question, &lines, &[0.9, 0.8, 0.1]),
             [0.0, 0.8, 0.1]
         );
         assert_eq!(narrowed(question, &lines, &[0.9, 0.7, 0.1]), [0.0; 3]);
-        let any = "What does it hold?";
+        let any = ("What does it hold?", "What does it hold?");
         assert_eq!(narrowed(any, &lines, &[0.9, 0.7, 0.1]), [0.9, 0.7, 0.1]);
     }
 
@@ -288,12 +329,21 @@ mod tests {
             raw: raw.into(),
             ..said(0, text)
         };
-        let lines = [row("| 남산 | 6명 |", "회의실: 남산; 인원: 6명.")];
-        let relevance = |question| narrowed(question, &lines, &[0.9]);
+        let lines = [row(
+            "| 남산 | 5층 | 6명 |",
+            "회의실: 남산; 층: 5층; 인원: 6명.",
+        )];
+        let relevance = |question| narrowed((question, question), &lines, &[0.9]);
         assert_eq!(relevance("남산 회의실은 몇 명이 들어가나요?"), [0.9]);
         assert_eq!(relevance("백두 회의실은 몇 명이 들어가나요?"), [0.0]);
-        assert_eq!(relevance("어느 회의실이 가장 커요?"), [0.9]);
-        // Across languages no word need be the same.
+        assert_eq!(relevance("백두 회의실은 몇 층이야?"), [0.0]);
+        assert_eq!(relevance("어느 회의실에 6명이 들어가요?"), [0.9]);
+        assert_eq!(relevance("어느 회의실이 가장 커요?"), [0.0]);
+        let goes_on = (
+            "몇 명이 들어가요?",
+            "남산 회의실은 몇 층이야? 몇 명이 들어가요?",
+        );
+        assert_eq!(narrowed(goes_on, &lines, &[0.9]), [0.9]);
         assert_eq!(relevance("How many people fit into the room?"), [0.9]);
     }
 

@@ -306,6 +306,14 @@ mod tests {
             ],
         );
         check(
+            "구내식당은 11시 30분부터 엽니다. 금요일에는 열지 않습니다.",
+            &["구내식당은 11시 30분부터 엽니다. 금요일에는 열지 않습니다."],
+        );
+        check(
+            "Passwords are changed every 180 days. Service accounts are exempt.",
+            &["Passwords are changed every 180 days. Service accounts are exempt."],
+        );
+        check(
             "첨부 파일은 10MB까지 보낼 수 있습니다. 단, 외부로는 보낼 수 없습니다.",
             &["첨부 파일은 10MB까지 보낼 수 있습니다. 단, 외부로는 보낼 수 없습니다."],
         );

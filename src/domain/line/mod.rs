@@ -25,6 +25,13 @@ pub struct Line {
     pub kind: Kind,
 }
 
+impl Line {
+    /// Whether it is said of it, or by it, that it holds no longer.
+    pub fn is_outdated(&self) -> bool {
+        wording::is_outdated(&self.text.to_lowercase())
+    }
+}
+
 /// What a line is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -41,12 +41,39 @@ pub(super) fn limits(text: &str) -> Option<Limit> {
         return None;
     }
     let narrows = LIMITING.iter().any(|opener| opens(&said, opener))
-        || PREFIXES.iter().any(|opener| said.starts_with(opener));
+        || PREFIXES.iter().any(|opener| said.starts_with(opener))
+        || excepts(&said);
     if points_back(&said) {
         Some(Limit::PointsBack)
     } else {
         narrows.then_some(Limit::Narrows)
     }
+}
+
+/// "금요일에는 열지 않습니다.", "On Fridays it is not open.", "Service accounts are exempt."
+fn excepts(said: &str) -> bool {
+    const EXEMPT: [&str; 11] = [
+        "exempt",
+        "excluded",
+        "waived",
+        "is closed",
+        "are closed",
+        "not apply",
+        "not included",
+        "제외됩니다",
+        "제외된다",
+        "제외합니다",
+        "면제",
+    ];
+    const PLACES: [&str; 5] = ["on ", "in ", "during ", "for ", "at "];
+    const PLACED: [&str; 6] = ["에는", "엔", "에서는", "에게는", "중에는", "때는"];
+    /// A longer one speaks of something of its own.
+    const MOST_WORDS: usize = 9;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let is_placed = |word: &&str| PLACED.iter().any(|ending| word.ends_with(ending));
+    let is_elsewhere = PLACES.iter().any(|place| said.starts_with(place))
+        || words.iter().take(3).any(is_placed);
+    words.len() <= MOST_WORDS && (has_any(said, &EXEMPT) || (is_elsewhere && negates(said)))
 }
 
 /// A sentence that begins like this limits the one before it.
