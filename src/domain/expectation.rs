@@ -135,7 +135,11 @@ fn english_kind(words: &[&str]) -> Kind {
         return Kind::Amount;
     }
     // "What happens when …" asks for no time.
-    if words.first() == Some(&"when") || asks("what which", TIMES) {
+    let asks_when = matches!(
+        words,
+        ["when", ..] | ["until" | "since" | "from" | "by", "when", ..]
+    );
+    if asks_when || asks("what which", TIMES) {
         return Kind::Time;
     }
     Kind::Anything
@@ -459,6 +463,11 @@ mod tests {
             "In what year was it founded?",
             &["It was founded in 1998."],
             &["It was founded by 3 people."],
+        );
+        check(
+            "Until when is it supported?",
+            &["It is supported until June."],
+            &["It is supported by the team."],
         );
         check(
             "When does it start?",
