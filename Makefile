@@ -27,8 +27,8 @@ test: check-tools
 test-core:
 	$(CARGO) test --no-default-features --locked
 
-# The Discord side against all that a Discord on loopback can do to it, in full: about an
-# hour. It prints what it counted, and the seed that does it again (SASEO_SEED).
+# The Discord side against all that a Discord on loopback can do to it, in full: about twenty
+# minutes. It prints what it counted, and the seed that does it again (SASEO_SEED).
 storms:
 	SASEO_STORMS=full $(CARGO) test --no-default-features --features discord --locked \
 		discord:: -- --nocapture --test-threads=2
