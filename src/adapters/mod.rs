@@ -1,6 +1,7 @@
 //! The world's side of the ports, one folder per SDK or protocol.
 //!
-//! An adapter names ports, domain and its own SDK; never another adapter and never `app`.
+//! An adapter names ports, domain and its own SDK; never another adapter and never `app`. What
+//! the messengers have in common lies in `chat`, which names none of them.
 
 pub mod clock;
 pub mod models;
@@ -8,5 +9,7 @@ pub mod inference;
 pub mod store;
 pub mod parse;
 pub mod sources;
+#[cfg(feature = "discord")]
+pub mod chat;
 #[cfg(feature = "discord")]
 pub mod discord;

@@ -131,6 +131,11 @@ impl Errand<'_> {
                 Err(replay::Unreplayed::NoSuchReceipt(_)) => Ok(self.say(&Notice::NoReceipt)),
                 Err(error) => Err(error.into()),
             },
+            Press::Share(id) => match replay::receipt(&*self.counter.desk.ledger, id).await {
+                Ok(receipt) => Ok(reply::answer(&receipt).into()),
+                Err(replay::Unreplayed::NoSuchReceipt(_)) => Ok(self.aside(&Notice::NoReceipt)),
+                Err(error) => Err(error.into()),
+            },
             Press::Add(short) => self.add(short).await,
             Press::Leave(short) => {
                 if !self.curates() {

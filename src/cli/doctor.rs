@@ -199,6 +199,7 @@ async fn library(settings: &Settings) -> Result<String, String> {
 
 #[cfg(feature = "discord")]
 async fn discord(settings: &Settings) -> Vec<Finding> {
+    use crate::adapters::chat::finding;
     use crate::adapters::discord::health;
     use crate::wiring::serve::{DISCORD_TOKEN, discord};
 
@@ -212,6 +213,6 @@ async fn discord(settings: &Settings) -> Vec<Finding> {
     };
     let findings = health::look(&discord).await.into_iter();
     findings
-        .map(|health::Finding { what, said }| Finding { what, said })
+        .map(|finding::Finding { what, said }| Finding { what, said })
         .collect()
 }

@@ -161,6 +161,8 @@ pub enum Press {
     NotUseful(String),
     /// Show the receipt, to whoever asks.
     Sources(String),
+    /// Show the answer with this receipt to everybody; so far only one person sees it.
+    Share(String),
     /// Stop answering the event with this short key.
     Stop(String),
     /// Yes, add what the event with this short key showed.
@@ -176,6 +178,7 @@ impl Press {
             Self::Useful(of) => ("useful", of),
             Self::NotUseful(of) => ("not-useful", of),
             Self::Sources(of) => ("sources", of),
+            Self::Share(of) => ("share", of),
             Self::Stop(of) => ("stop", of),
             Self::Add(of) => ("add", of),
             Self::Leave(of) => ("leave", of),
@@ -203,6 +206,7 @@ impl Press {
             "useful" => Some(Self::Useful(of)),
             "not-useful" => Some(Self::NotUseful(of)),
             "sources" => Some(Self::Sources(of)),
+            "share" => Some(Self::Share(of)),
             "stop" => Some(Self::Stop(of)),
             "add" => Some(Self::Add(of)),
             "leave" => Some(Self::Leave(of)),

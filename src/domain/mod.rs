@@ -24,6 +24,7 @@ pub mod answer;
 pub mod receipt;
 pub mod render;
 pub mod event;
+pub mod command;
 pub mod queue;
 pub mod page;
 pub mod notice;

@@ -16,6 +16,7 @@ struct Labels {
     useful: &'static str,
     not_useful: &'static str,
     sources: &'static str,
+    share: &'static str,
     stop: &'static str,
     add: &'static str,
     leave: &'static str,
@@ -27,6 +28,7 @@ fn labels(language: Language) -> Labels {
             useful: "도움이 됐어요",
             not_useful: "도움이 안 됐어요",
             sources: "출처 보기",
+            share: "모두에게 보이기",
             stop: "멈추기",
             add: "추가",
             leave: "추가하지 않기",
@@ -35,6 +37,7 @@ fn labels(language: Language) -> Labels {
             useful: "Useful",
             not_useful: "Not useful",
             sources: "Sources",
+            share: "Share with everyone",
             stop: "Stop",
             add: "Add",
             leave: "Leave it",
@@ -214,6 +217,27 @@ fn verdicts(language: Language, receipt: &str) -> Vec<Button> {
         plain(labels.not_useful, Press::NotUseful),
         plain(labels.sources, Press::Sources),
     ]
+}
+
+/// `page` as it is shown to one person alone: if it is an answer, with a button to show it to
+/// everybody.
+pub fn alone(page: &Page, language: Language) -> Page {
+    let mut page = page.clone();
+    let receipt = page.buttons.iter().find_map(|button| match &button.press {
+        Press::Sources(receipt) => Some(receipt.clone()),
+        Press::Useful(_)
+        | Press::NotUseful(_)
+        | Press::Share(_)
+        | Press::Stop(_)
+        | Press::Add(_)
+        | Press::Leave(_) => None,
+    });
+    page.buttons.extend(receipt.map(|receipt| Button {
+        label: labels(language).share,
+        press: Press::Share(receipt),
+        weight: Weight::Plain,
+    }));
+    page
 }
 
 /// A receipt for a person: what was consulted, and what made the answer.

@@ -5,8 +5,7 @@
 //! where something reads the words before the Markdown does. What is shown is the text, letter
 //! by letter; only a [`Run::Link`] becomes a link.
 
-use url::{Host, Url};
-
+use crate::adapters::chat::text::{address, named, visible};
 use crate::domain::page::{Block, Page, Run};
 
 /// What fits into one message, as [`measure`] counts.
@@ -62,13 +61,6 @@ fn written(block: &Block, spans: Spans) -> String {
             .collect::<Vec<_>>()
             .join("\n"),
     }
-}
-
-/// Without control characters: Discord may leave them out, and then join what they hold apart.
-fn visible(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .replace(|c: char| c.is_control() && c != '\n' && c != '\t', "")
 }
 
 /// Code between fences that nothing in it closes.
@@ -159,43 +151,6 @@ fn link(title: &str, url: &str) -> String {
     let title = title.replace('[', "［").replace(']', "］");
     let title = escaped(&title, Line::Start, Spans::Broken);
     format!("[{title}](<{url}>)")
-}
-
-/// A title that can be seen and pressed: on one line, and with a letter in it.
-fn named(title: &str, url: &str) -> String {
-    let title = visible(title).replace('\n', " ");
-    let title = title.trim();
-    if title.contains(char::is_alphanumeric) {
-        return title.to_owned();
-    }
-    let host = Url::parse(url)
-        .ok()
-        .and_then(|url| url.host_str().map(str::to_owned));
-    host.unwrap_or_else(|| title.to_owned())
-}
-
-/// A web address with nothing in it that Discord would read as a mark; `None` for anything
-/// else, and for what gives a name and a password away.
-fn address(url: &str) -> Option<String> {
-    let url = Url::parse(url.trim()).ok()?;
-    let open = url.username().is_empty() && url.password().is_none();
-    let named = matches!(url.host(), Some(Host::Domain(_) | Host::Ipv4(_)));
-    if !(open && named && matches!(url.scheme(), "http" | "https")) {
-        return None;
-    }
-    let mut safe = String::new();
-    for c in url.as_str().chars() {
-        if c.is_ascii_graphic() && !r#"<>()[]\`*|"'@"#.contains(c) {
-            safe.push(c);
-        } else {
-            let mut bytes = [0; 4];
-            for byte in c.encode_utf8(&mut bytes).bytes() {
-                safe.push('%');
-                safe.push_str(&hex::encode_upper([byte]));
-            }
-        }
-    }
-    Some(safe)
 }
 
 /// Where in a line one is: some marks count only at its start.

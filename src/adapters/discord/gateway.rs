@@ -24,14 +24,14 @@ use serenity::model::id::{
     ApplicationId, ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::oneshot::error::TryRecvError;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::interaction::{Interactions, Ticket};
-use super::limiter::Urgency;
 use super::rest::{Call, Rest};
 use super::wire::{self, Choice, Heard, Here, Offer, Rank};
+use crate::adapters::chat::hearing::{self, Turn, Turns};
+use crate::adapters::chat::limiter::Urgency;
 use crate::domain::event::{Event, PlaceKind};
 use crate::domain::language::Language;
 use crate::domain::page::Page;
@@ -224,28 +224,11 @@ impl Ears {
         self.seen.fetch_max(message.id.get(), Ordering::SeqCst);
     }
 
-    /// Hands an event over; `None` if the disk refused it again and again.
-    async fn keep(&self, event: Event) -> Option<Accepted> {
-        const TRIES: usize = 5;
-        const PAUSE: Duration = Duration::from_millis(500);
-        for tries in 1..=TRIES {
-            match self.intake.hand_over(event.clone()).await {
-                Ok(accepted) => return Some(accepted),
-                Err(error) if tries == TRIES => {
-                    let error: Cause = error.into();
-                    tracing::error!(event = %event.key, error = &*error, "an event could not be kept");
-                },
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
-        }
-        None
-    }
-
     /// Hands over what was said, however long that takes: nobody is told that it failed. What
     /// was seen does not count as heard meanwhile, so that another run would read it again.
     async fn keep_at_last(&self, event: Event) {
         const PAUSE: Duration = Duration::from_secs(5);
-        if self.keep(event.clone()).await.is_some() {
+        if hearing::keep(&*self.intake, &event).await.is_some() {
             return;
         }
         self.catching_up.fetch_add(1, Ordering::SeqCst);
@@ -289,7 +272,7 @@ impl Ears {
     /// Keeps what a command or a button asks for, and acknowledges it.
     async fn take_on(&self, event: &Event, id: InteractionId) {
         let _deferring = self.interactions.is_deferring(id);
-        if self.keep(event.clone()).await == Some(Accepted::New)
+        if hearing::keep(&*self.intake, event).await == Some(Accepted::New)
             && let Some(ticket) = Ticket::of(event)
             && let Err(fault) = self.interactions.acknowledge(&ticket).await
         {
@@ -506,46 +489,27 @@ impl EventHandler for Ear {
     }
 }
 
-/// Who said something that is not kept yet: what they say next waits for it.
-#[derive(Default)]
-struct Turns(BTreeMap<UserId, oneshot::Receiver<()>>);
-
-/// What to drop when something was heard, and what to wait for before it is.
-type Turn = (oneshot::Sender<()>, oneshot::Receiver<()>);
-
-impl Turns {
-    fn take(&mut self, told: &Told) -> Option<Turn> {
-        const MANY: usize = 1_024;
-        let Told::Message(message) = told else {
-            return None;
-        };
-        if self.0.len() >= MANY {
-            let heard =
-                |turn: &mut oneshot::Receiver<()>| turn.try_recv() == Err(TryRecvError::Closed);
-            self.0.retain(|_, turn| !heard(turn));
-        }
-        let (done, next) = oneshot::channel();
-        let before = self.0.insert(message.author.id, next);
-        Some((done, before.unwrap_or_else(|| oneshot::channel().1)))
-    }
-}
-
 impl Ears {
     /// Attends to what serenity tells, side by side, until nobody can tell anything any more.
     pub(super) async fn attend_to(self: &Arc<Self>, mut told: UnboundedReceiver<Told>) {
         let (mut under_way, mut turns) = (JoinSet::new(), Turns::default());
         while let Some(told) = told.recv().await {
             while under_way.try_join_next().is_some() {}
-            let (ours, turn) = (Arc::clone(self), turns.take(&told));
+            let turn = if let Told::Message(message) = &told {
+                Some(turns.take(message.author.id))
+            } else {
+                None
+            };
+            let ours = Arc::clone(self);
             under_way.spawn(async move { ours.take_turn(told, turn).await });
         }
     }
 
     async fn take_turn(&self, told: Told, turn: Option<Turn>) {
-        let Some((done, before)) = turn else {
+        let Some(turn) = turn else {
             return self.take_in(told).await;
         };
-        drop(before.await);
+        let done = turn.comes().await;
         self.take_in(told).await;
         drop(done);
     }

@@ -11,14 +11,8 @@ use serenity::model::id::ApplicationId;
 
 use super::rest::{Call, Fault, Rest, Timeouts};
 use super::{Budget, DiscordSettings, commands, registered};
+use crate::adapters::chat::finding::{Finding, found, listed};
 use crate::domain::figures::count;
-
-/// One thing that was looked at: what is there, or what is wrong and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    pub what: &'static str,
-    pub said: Result<String, String>,
-}
 
 /// Looks at everything, as far as the token opens it.
 pub async fn look(settings: &DiscordSettings) -> Vec<Finding> {
@@ -41,10 +35,6 @@ pub async fn look(settings: &DiscordSettings) -> Vec<Finding> {
         },
         Err(fault) => vec![found("discord token", Err(fault.to_string()))],
     }
-}
-
-fn found(what: &'static str, said: Result<String, String>) -> Finding {
-    Finding { what, said }
 }
 
 /// What can be looked at once we know who we are.
@@ -270,15 +260,6 @@ fn in_servers(servers: &[Server], needed: &[Needed], invite: &str) -> Vec<Findin
     findings
 }
 
-fn listed(names: &[&str]) -> String {
-    const SHOWN: usize = 5;
-    let shown: Vec<_> = names.iter().take(SHOWN).copied().collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
 /// How often a session may still be begun: at every start, and whenever a connection is lost
 /// for good.
 fn sessions(limit: &Sessions) -> Result<String, String> {
@@ -358,13 +339,6 @@ mod tests {
         );
         assert!(bad.1.contains("LINK"), "{bad:?}");
         assert_eq!(lines.len(), 2);
-    }
-
-    #[test]
-    fn many_servers_are_not_all_named() {
-        let names = ["a", "b", "c", "d", "e", "f", "g"];
-        assert_eq!(listed(&names), "a, b, c, d, e and 2 more");
-        assert_eq!(listed(&["a", "b"]), "a, b");
     }
 
     #[test]

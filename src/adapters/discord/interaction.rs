@@ -9,10 +9,10 @@ use serenity::http::Route;
 use serenity::model::id::{ApplicationId, InteractionId, MessageId};
 use tokio::sync::watch;
 
-use super::limiter::Urgency;
 use super::messenger::{Made, bytes};
 use super::rest::{Call, Fault, Rest};
 use super::wire::{self, Address, Deferred};
+use crate::adapters::chat::limiter::Urgency;
 use crate::domain::event::Event;
 use crate::domain::page::Page;
 

@@ -12,9 +12,10 @@ use tokio::sync::OnceCell;
 
 use super::dialect;
 use super::interaction::{Interactions, Ticket};
-use super::limiter::Urgency;
 use super::rest::{Call, Fault, Rest};
 use super::wire::{self, Address, Deferred};
+use crate::adapters::chat::limiter::Urgency;
+use crate::adapters::chat::once::{self, Board, Look};
 use crate::domain::event::{Event, PlaceKind, Press};
 use crate::domain::notice::Notice;
 use crate::domain::page::{self, Page};
@@ -136,27 +137,9 @@ impl Desk {
     }
 
     /// Makes a post once, whatever happens to the requests.
-    async fn post_once(&self, post: &Post<'_>, look_first: Look) -> Result<String, Fault> {
-        /// Each round looks before it sends.
-        const ROUNDS: usize = 4;
-        let mut look = look_first;
-        for _ in 0..ROUNDS {
-            if look == Look::First
-                && let Some(found) = self.find(post).await?
-            {
-                return self.brought_up_to_date(post, &found).await;
-            }
-            match self.send(post).await {
-                // Discord gives back what an earlier call made, with the same nonce.
-                Ok(made) => return self.brought_up_to_date(post, &made).await,
-                Err(Fault::Unclear { why, source: _ }) => {
-                    tracing::warn!(why, "a post may have been made; looking for it");
-                    look = Look::First;
-                },
-                Err(fault) => return Err(fault),
-            }
-        }
-        Err(Fault::Busy { pause: None })
+    async fn post_once(&self, post: &Post<'_>, look: Look) -> Result<String, Fault> {
+        let made = once::made(&Making { desk: self, post }, look).await?;
+        self.brought_up_to_date(post, &made).await
     }
 
     /// The id of a post, once it shows the page of this call: it may have been made by an
@@ -395,11 +378,31 @@ fn after(event: &Event) -> u64 {
 /// Discord's clock and ours may differ by so much.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(60);
 
-/// Whether to look for a post before making it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    First,
-    Later,
+/// A post that is being made. Discord gives back what an earlier call made with the same nonce.
+struct Making<'a> {
+    desk: &'a Desk,
+    post: &'a Post<'a>,
+}
+
+#[async_trait]
+impl Board for Making<'_> {
+    type Made = Seen;
+    type Fault = Fault;
+
+    async fn find(&self) -> Result<Option<Seen>, Fault> {
+        self.desk.find(self.post).await
+    }
+
+    async fn make(&self) -> Result<Seen, Fault> {
+        self.desk.send(self.post).await
+    }
+
+    fn unclear(fault: &Fault) -> Option<&str> {
+        if let Fault::Unclear { why, source: _ } = fault {
+            return Some(why);
+        }
+        None
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]

@@ -8,11 +8,10 @@
 //! in an error, a log line or a `Debug`.
 
 use std::fmt::{self, Debug, Formatter};
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, StatusCode, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -22,9 +21,12 @@ use serenity::http::{LightMethod, Request, Route};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::dispatcher::{self, Dispatch};
-use url::{Host, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
-use super::limiter::{Heard, Held, Lane, Limiter, Pass, Urgency};
+use super::limiter::{Lane, Limiter, Pass, heard};
+use crate::adapters::chat::calls::{self, back_off};
+use crate::adapters::chat::http::{self, Cut, is_loopback, read, unread};
+use crate::adapters::chat::limiter::{Held, Lane as _, Urgency};
 use crate::ports::Cause;
 
 /// Where Discord is, unless the settings say otherwise.
@@ -330,13 +332,7 @@ pub struct Rest {
     turned_away: watch::Sender<bool>,
 }
 
-/// What one try came to.
-enum Setback {
-    /// The limiter knows how long to wait.
-    Limited,
-    Passing(Fault),
-    Final(Fault),
-}
+type Setback = calls::Setback<Fault>;
 
 impl Rest {
     /// Longer answers are not read to their end.
@@ -346,7 +342,7 @@ impl Rest {
 
     /// A way to the Discord at `base` (see [`DISCORD`]) for the bot with `token`.
     pub fn new(base: &str, token: &SecretString, timeouts: Timeouts) -> Result<Self, Unfit> {
-        let base = address(base)?;
+        let base = http::address(base).ok_or(Unfit::Address)?;
         let token = authorisation(token)?;
         // Whoever comes first installs it; it is the same one everywhere.
         drop(rustls::crypto::ring::default_provider().install_default());
@@ -371,7 +367,7 @@ impl Rest {
             base,
             token,
             timeouts,
-            limiter: Limiter::default(),
+            limiter: Limiter::new("Discord"),
             turned_away: watch::Sender::new(false),
         })
     }
@@ -410,19 +406,12 @@ impl Rest {
         for tries in 0.. {
             let pass = self.limiter.pass(call.lane(), call.urgency, deadline);
             let pass = pass.await.map_err(|held| kept(held, call.urgency))?;
-            let fault = match self.once(call, pass, deadline).await {
+            let setback = match self.once(call, pass, deadline).await {
                 Ok(body) => return Ok(body),
-                Err(Setback::Final(fault)) => return Err(fault),
-                Err(Setback::Limited) if call.urgency != Urgency::May => continue,
-                Err(Setback::Limited) => return Err(Fault::NotNow),
-                Err(Setback::Passing(fault)) => fault,
+                Err(setback) => setback,
             };
-            let pause = back_off(tries);
-            if call.urgency == Urgency::May || Instant::now() + pause >= deadline {
-                return Err(fault);
-            }
-            tracing::debug!(tries, ?pause, "{fault}: trying again");
-            sleep(pause).await;
+            let again = (tries, call.urgency, deadline);
+            sleep(setback.pause(again, || Fault::NotNow)?).await;
         }
         Err(Fault::Busy { pause: None })
     }
@@ -452,10 +441,10 @@ impl Rest {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read(response, Self::LONGEST).await;
         let known = body.as_deref().unwrap_or_default();
-        let heard = Heard::of(status, &headers, known);
+        let heard = heard(status, &headers, known);
         pass.answered(&heard);
         match status {
-            _ if status.is_success() => body.map_err(|cut| cut.setback(call)),
+            _ if status.is_success() => body.map_err(|cut| cut_short(cut, call)),
             StatusCode::TOO_MANY_REQUESTS => Err(Setback::Limited),
             StatusCode::UNAUTHORIZED if !call.lane().has_own_token() => {
                 self.turned_away.send_replace(true);
@@ -540,7 +529,7 @@ impl Rest {
         let response = sent.map_err(|error| Fault::Unreachable(error.without_url().into()))?;
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let pause = Heard::of(status, response.headers(), &[]).pause();
+            let pause = heard(status, response.headers(), &[]).pause();
             return Err(Fault::Busy { pause });
         }
         if status.is_server_error() {
@@ -560,24 +549,6 @@ impl Rest {
     }
 }
 
-fn address(base: &str) -> Result<Url, Unfit> {
-    let url = Url::parse(base).map_err(|_| Unfit::Address)?;
-    let safe = match url.scheme() {
-        "https" => true,
-        "http" => is_loopback(&url),
-        _ => false,
-    };
-    let plain = url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none();
-    if safe && plain {
-        return Ok(url);
-    }
-    Err(Unfit::Address)
-}
-
 /// Whether the token may be sent to a gateway at `address`.
 pub(super) fn is_safe(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| match url.scheme() {
@@ -585,15 +556,6 @@ pub(super) fn is_safe(address: &str) -> bool {
         "ws" => is_loopback(&url),
         _ => false,
     })
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 fn authorisation(token: &SecretString) -> Result<SecretString, Unfit> {
@@ -616,50 +578,14 @@ fn kept(held: Held, urgency: Urgency) -> Fault {
     }
 }
 
-/// Half a second at first, then twice as long each time up to half a minute; up to half of it
-/// is left to chance, so that those who failed together do not come back together.
-fn back_off(tries: u32) -> Duration {
-    let longest: u64 = 500 << tries.min(6);
-    let half = longest.min(30_000) / 2;
-    let chance = RandomState::new().hash_one(tries) % (half + 1);
-    Duration::from_millis(half + chance)
-}
-
-/// Where the body ended too soon.
-enum Cut {
-    Broke(reqwest::Error),
-    TooLong,
-}
-
-impl Cut {
-    fn setback(self, call: &Call<'_>) -> Setback {
-        match self {
-            Self::Broke(error) => broken(call, error),
-            Self::TooLong => Setback::Final(Fault::Unclear {
-                why: "the answer is too long to be read".to_owned(),
-                source: None,
-            }),
-        }
+fn cut_short(cut: Cut, call: &Call<'_>) -> Setback {
+    match cut {
+        Cut::Broke(error) => broken(call, error),
+        Cut::TooLong => Setback::Final(Fault::Unclear {
+            why: "the answer is too long to be read".to_owned(),
+            source: None,
+        }),
     }
-}
-
-async fn read(mut response: Response, longest: usize) -> Result<Vec<u8>, Cut> {
-    let most = u64::try_from(longest).unwrap_or(u64::MAX);
-    if response
-        .content_length()
-        .is_some_and(|length| length > most)
-    {
-        return Err(Cut::TooLong);
-    }
-    let mut body = Vec::new();
-    let broke = |error: reqwest::Error| Cut::Broke(error.without_url());
-    while let Some(chunk) = response.chunk().await.map_err(broke)? {
-        if body.len() + chunk.len() > longest {
-            return Err(Cut::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 fn broken(call: &Call<'_>, error: reqwest::Error) -> Setback {
@@ -669,22 +595,6 @@ fn broken(call: &Call<'_>, error: reqwest::Error) -> Setback {
         "the connection broke"
     };
     call.setback(why.to_owned(), Some(error.without_url().into()))
-}
-
-/// What is wrong with an answer, without a word of it.
-fn unread(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    let field = said
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split('`').next());
-    match field {
-        Some(field) => format!("its answer lacks `{field}`"),
-        None => format!(
-            "its answer is not what is expected at line {}, column {}",
-            error.line(),
-            error.column()
-        ),
-    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -1277,15 +1187,6 @@ mod tests {
             assert!(real.file(url).is_err() && fake.file(url).is_err(), "{url}");
         }
         assert!(real.file("http://127.0.0.1:4000/a").is_err());
-    }
-
-    #[test]
-    fn a_back_off_grows_and_ends() {
-        for (tries, most) in [(0, 500), (1, 1_000), (5, 16_000), (6, 30_000), (99, 30_000)] {
-            let pause = back_off(tries);
-            assert!(pause <= Duration::from_millis(most));
-            assert!(pause >= Duration::from_millis(most / 2));
-        }
     }
 
     /// Keeps what is logged.

@@ -21,9 +21,10 @@ use serenity::model::id::{
 };
 use serenity::model::user::User;
 use serenity::model::{Permissions, Timestamp};
-use url::Url;
 
 use super::dialect::{self, units};
+use crate::adapters::chat::text::joined;
+use crate::domain::command::{self, Given, Menu, Slip, Standing};
 use crate::domain::document::Digest;
 use crate::domain::event::{
     Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
@@ -116,19 +117,10 @@ pub enum Deferred {
 
 impl Deferred {
     fn of(wish: &Wish) -> Self {
-        match wish {
-            Wish::Ask { .. } | Wish::Add { .. } | Wish::Remove { .. } | Wish::Sync { .. } => {
-                Self::Fresh
-            },
-            Wish::List { .. }
-            | Wish::Search { .. }
-            | Wish::Status
-            | Wish::Log
-            | Wish::Stop
-            | Wish::Press(Press::Useful(_) | Press::NotUseful(_) | Press::Sources(_)) => {
-                Self::Private
-            },
-            Wish::Press(Press::Add(_) | Press::Leave(_) | Press::Stop(_)) => Self::InPlace,
+        match Standing::of(wish) {
+            Standing::Open => Self::Fresh,
+            Standing::Private => Self::Private,
+            Standing::InPlace => Self::InPlace,
         }
     }
 }
@@ -158,54 +150,6 @@ pub struct Completing {
 pub enum Choice {
     Document,
     Collection,
-}
-
-/// What is wrong with what a person gave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Slip {
-    NoQuestion,
-    NothingToAdd,
-    NotAnAddress,
-    NoDocument,
-    NoWords,
-    EmptyMessage,
-    Unknown,
-}
-
-impl Slip {
-    fn words(self, language: Language) -> &'static str {
-        let (english, korean) = match self {
-            Self::NoQuestion => ("Please write a question.", "질문을 적어 주세요."),
-            Self::NothingToAdd => (
-                "Please give a web address, a file or a text to add.",
-                "추가할 웹 주소, 파일 또는 글을 넣어 주세요.",
-            ),
-            Self::NotAnAddress => (
-                "A web address begins with https:// or http://.",
-                "웹 주소는 https:// 또는 http://로 시작해야 합니다.",
-            ),
-            Self::NoDocument => (
-                "Please choose a document to remove.",
-                "서가에서 뺄 문서를 골라 주세요.",
-            ),
-            Self::NoWords => (
-                "Please write the words to search for.",
-                "찾을 말을 적어 주세요.",
-            ),
-            Self::EmptyMessage => (
-                "There is neither text nor a file in that message.",
-                "그 메시지에는 글도 파일도 없습니다.",
-            ),
-            Self::Unknown => (
-                "This is not known here any more. Please try again in a minute.",
-                "더는 쓰이지 않는 기능입니다. 잠시 뒤 다시 시도해 주세요.",
-            ),
-        };
-        match language {
-            Language::Korean => korean,
-            Language::English | Language::Other => english,
-        }
-    }
 }
 
 /// What a message asks of us. `None` for what is not meant for us: no mention of us, no reply
@@ -245,7 +189,7 @@ pub fn heard(message: &Message, here: &Here) -> Option<Event> {
         at: when(message.id.created_at()),
         language: language(&text, here),
         replies_to: replies_to.map(|id| id.to_string()),
-        wish: wish(text, files),
+        wish: command::said(text, files),
         address: serde_json::to_string(&address).ok()?,
     })
 }
@@ -290,44 +234,6 @@ fn mentions(message: &Message, me: UserId) -> bool {
     between_marks.into_iter().any(named)
 }
 
-/// Files are to be added; words that came with them only introduce them, and are left out, as
-/// whoever adds them is shown what will be added. Pictures, sounds and films have no text to
-/// add: words beside nothing but those are a question.
-fn wish(text: String, files: Vec<Material>) -> Wish {
-    let readable = files.iter().any(|file| !only_for_eyes_and_ears(file));
-    if readable || (text.is_empty() && !files.is_empty()) {
-        return Wish::Add {
-            what: files,
-            title: None,
-            collection: None,
-        };
-    }
-    Wish::Ask {
-        question: text,
-        unread: names(files),
-    }
-}
-
-fn names(files: Vec<Material>) -> Vec<String> {
-    let name = |file| match file {
-        Material::File { name, .. } => Some(name),
-        Material::Page { .. } | Material::Text { .. } => None,
-    };
-    files.into_iter().filter_map(name).collect()
-}
-
-fn only_for_eyes_and_ears(material: &Material) -> bool {
-    match material {
-        Material::File {
-            content_type: Some(kind),
-            ..
-        } => ["image/", "audio/", "video/"]
-            .iter()
-            .any(|family| kind.starts_with(family)),
-        Material::File { .. } | Material::Page { .. } | Material::Text { .. } => false,
-    }
-}
-
 /// What an interaction asks of us. `None` if it is not for us.
 pub fn asked(interaction: &Interaction, here: &Here) -> Option<Heard> {
     let asker = Asker::of(interaction)?;
@@ -335,7 +241,7 @@ pub fn asked(interaction: &Interaction, here: &Here) -> Option<Heard> {
         return None;
     }
     let wish = match interaction {
-        Interaction::Command(command) => self::command(&command.data, &asker, here),
+        Interaction::Command(command) => asked_for(&command.data, &asker, here),
         Interaction::Autocomplete(command) => return completing(command, &asker, here),
         Interaction::Component(component) => Press::parse(&component.data.custom_id)
             .map(Wish::Press)
@@ -464,76 +370,43 @@ impl<'a> Asker<'a> {
     }
 }
 
-fn command(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Slip> {
+fn asked_for(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Slip> {
     if chosen.kind == CommandType::Message {
         return menu(chosen, asker, here);
     }
-    let given = Given(chosen.options());
-    match chosen.name.as_str() {
-        "ask" => match given.text("question") {
-            Some(question) => Ok(Wish::Ask {
-                question,
-                unread: Vec::new(),
-            }),
-            None => Err(Slip::NoQuestion),
+    let options = chosen.options();
+    let part = options.iter().find_map(|option| {
+        let ResolvedValue::SubCommand(options) = &option.value else {
+            return None;
+        };
+        Some((option.name, options))
+    });
+    match part {
+        Some((name, options)) => {
+            command::wish(&chosen.name, Some(name), &given(options, asker))
         },
-        "library" => library(given, asker),
-        "sync" => Ok(Wish::Sync {
-            source: given.text("source"),
-        }),
-        "stop" => Ok(Wish::Stop),
-        _ => Err(Slip::Unknown),
+        None => command::wish(&chosen.name, None, &given(&options, asker)),
     }
 }
 
-fn library(given: Given<'_>, asker: &Asker<'_>) -> Result<Wish, Slip> {
-    let (name, given) = given.subcommand().ok_or(Slip::Unknown)?;
-    match name {
-        "add" => add(&given, asker),
-        "remove" => match given.text("document") {
-            Some(uri) => Ok(Wish::Remove { uri }),
-            None => Err(Slip::NoDocument),
-        },
-        "list" => Ok(Wish::List {
-            collection: given.text("collection"),
-        }),
-        "search" => match given.text("words") {
-            Some(words) => Ok(Wish::Search { words }),
-            None => Err(Slip::NoWords),
-        },
-        "status" => Ok(Wish::Status),
-        "log" => Ok(Wish::Log),
-        _ => Err(Slip::Unknown),
+fn given(options: &[ResolvedOption<'_>], asker: &Asker<'_>) -> Given {
+    let mut given = Given {
+        link: asker.link(),
+        ..Given::default()
+    };
+    for option in options {
+        if let ResolvedValue::String(text) = &option.value {
+            given
+                .texts
+                .insert(option.name.to_owned(), (*text).to_owned());
+        }
+        if let ResolvedValue::Attachment(attachment) = &option.value
+            && option.name == "file"
+        {
+            given.file = Some(file(attachment, &given.link));
+        }
     }
-}
-
-fn add(given: &Given<'_>, asker: &Asker<'_>) -> Result<Wish, Slip> {
-    let mut what = Vec::new();
-    if let Some(url) = given.text("url") {
-        let url = Url::parse(&url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
-        what.push(Material::Page {
-            url: url.ok_or(Slip::NotAnAddress)?.to_string(),
-        });
-    }
-    if let Some(attachment) = given.file("file") {
-        what.push(file(attachment, &asker.link()));
-    }
-    if let Some(text) = given.text("text") {
-        what.push(Material::Text {
-            text,
-            link: asker.link(),
-        });
-    }
-    if what.is_empty() {
-        return Err(Slip::NothingToAdd);
-    }
-    Ok(Wish::Add {
-        what,
-        title: given.text("title"),
-        collection: given.text("collection"),
-    })
+    given
 }
 
 /// A command in a message's own menu.
@@ -541,30 +414,14 @@ fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Sl
     let Some(ResolvedTarget::Message(message)) = chosen.target() else {
         return Err(Slip::Unknown);
     };
-    let text = whole(message, here);
+    let menu = match chosen.name.as_str() {
+        "Add to library" => Menu::Add,
+        "Ask the librarian about this" => Menu::Ask,
+        _ => return Err(Slip::Unknown),
+    };
     let link = link(asker.guild, message.channel_id, message.id.get());
-    let mut what = attached(message, &link);
-    match chosen.name.as_str() {
-        "Add to library" => {
-            if !text.is_empty() {
-                what.insert(0, Material::Text { text, link });
-            }
-            if what.is_empty() {
-                return Err(Slip::EmptyMessage);
-            }
-            Ok(Wish::Add {
-                what,
-                title: None,
-                collection: None,
-            })
-        },
-        "Ask the librarian about this" if text.is_empty() => Err(Slip::EmptyMessage),
-        "Ask the librarian about this" => Ok(Wish::Ask {
-            question: text,
-            unread: names(what),
-        }),
-        _ => Err(Slip::Unknown),
-    }
+    let files = attached(message, &link);
+    command::of_message(menu, whole(message, here), files, link)
 }
 
 /// The files of a message, with those that it forwards.
@@ -599,42 +456,6 @@ fn completing(command: &CommandInteraction, asker: &Asker<'_>, here: &Here) -> O
         place: asker.place(here),
         person: asker.person(here),
     }))
-}
-
-/// The options that came with a command. Discord does not vouch for them: one may be missing,
-/// or hold what was never offered.
-struct Given<'a>(Vec<ResolvedOption<'a>>);
-
-impl<'a> Given<'a> {
-    fn subcommand(self) -> Option<(&'a str, Self)> {
-        self.0.into_iter().find_map(|option| {
-            let ResolvedValue::SubCommand(options) = option.value else {
-                return None;
-            };
-            Some((option.name, Self(options)))
-        })
-    }
-
-    fn value(&self, name: &str) -> Option<&ResolvedValue<'a>> {
-        let named = self.0.iter().find(|option| option.name == name)?;
-        Some(&named.value)
-    }
-
-    /// What was written there, unless it is blank.
-    fn text(&self, name: &str) -> Option<String> {
-        let Some(ResolvedValue::String(text)) = self.value(name) else {
-            return None;
-        };
-        let text = text.trim();
-        (!text.is_empty()).then(|| text.to_owned())
-    }
-
-    fn file(&self, name: &str) -> Option<&'a Attachment> {
-        match self.value(name) {
-            Some(ResolvedValue::Attachment(attachment)) => Some(attachment),
-            _ => None,
-        }
-    }
 }
 
 fn files(attachments: &[Attachment], link: &str) -> Vec<Material> {
@@ -715,17 +536,6 @@ fn plain(content: &str, message: &Message, here: &Here) -> String {
     }
     text.push_str(rest);
     text.trim().to_owned()
-}
-
-/// What is left of `after` when a name between it and `before` is taken out.
-fn joined<'a>(before: &str, after: &'a str) -> &'a str {
-    if before.trim().is_empty() {
-        after.trim_start_matches([' ', ',', ':', '，'])
-    } else if before.ends_with(char::is_whitespace) {
-        after.trim_start_matches(' ')
-    } else {
-        after
-    }
 }
 
 /// How the notation between `<` and `>` is read aloud: nothing for our own name and for a
