@@ -5,6 +5,7 @@
 //! silently the default.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub struct Settings {
     pub answer: Answer,
     pub reception: Reception,
     pub discord: Discord,
+    pub slack: Slack,
 }
 
 /// Where things lie; empty paths are filled in by [`Settings::read`].
@@ -96,6 +98,23 @@ impl Reception {
 pub struct Discord {
     pub api_url: String,
     pub answer_in_threads: bool,
+}
+
+/// The app in Slack. Its tokens are secrets and come from the environment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Slack {
+    pub api_url: String,
+    pub mode: SlackMode,
+    pub listen: SocketAddr,
+}
+
+/// How what is said in Slack comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlackMode {
+    Socket,
+    Http,
 }
 
 /// How questions are answered.

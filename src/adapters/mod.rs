@@ -9,7 +9,9 @@ pub mod inference;
 pub mod store;
 pub mod parse;
 pub mod sources;
-#[cfg(feature = "discord")]
+#[cfg(any(feature = "discord", feature = "slack"))]
 pub mod chat;
 #[cfg(feature = "discord")]
 pub mod discord;
+#[cfg(feature = "slack")]
+pub mod slack;

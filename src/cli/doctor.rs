@@ -14,7 +14,7 @@ use crate::domain::language::Language;
 use crate::domain::render;
 use crate::ports::Library as _;
 use crate::settings::Settings;
-#[cfg(feature = "discord")]
+#[cfg(any(feature = "discord", feature = "slack"))]
 use crate::settings::environment;
 use crate::wiring;
 
@@ -34,12 +34,14 @@ struct Finding {
 impl Doctor {
     pub(super) async fn run(self, settings: Settings) -> anyhow::Result<ExitCode> {
         #[cfg_attr(
-            not(feature = "discord"),
+            not(any(feature = "discord", feature = "slack")),
             expect(unused_mut, reason = "only messengers add to them")
         )]
         let mut findings = machine(&settings).await;
         #[cfg(feature = "discord")]
         findings.extend(discord(&settings).await);
+        #[cfg(feature = "slack")]
+        findings.extend(slack(&settings).await);
         let sick = findings.iter().any(|finding| finding.said.is_err());
         match self.form.form() {
             Form::Json => {
@@ -199,19 +201,45 @@ async fn library(settings: &Settings) -> Result<String, String> {
 
 #[cfg(feature = "discord")]
 async fn discord(settings: &Settings) -> Vec<Finding> {
-    use crate::adapters::chat::finding;
     use crate::adapters::discord::health;
-    use crate::wiring::serve::{DISCORD_TOKEN, discord};
+    use crate::wiring::serve::discord::{TOKEN, discord};
 
     let Some(discord) = discord(settings, &environment()) else {
-        return vec![Finding {
-            what: "discord",
-            said: Ok(format!(
-                "not set up; set {DISCORD_TOKEN} to the bot's token, as deploy/discord.md shows"
-            )),
-        }];
+        return not_set_up("discord", TOKEN);
     };
-    let findings = health::look(&discord).await.into_iter();
+    said(health::look(&discord).await)
+}
+
+#[cfg(feature = "slack")]
+async fn slack(settings: &Settings) -> Vec<Finding> {
+    use crate::adapters::slack::{BOT_TOKEN, health};
+    use crate::wiring::serve::slack::slack;
+
+    match slack(settings, &environment()) {
+        Ok(Some(slack)) => said(health::look(&slack).await),
+        Ok(None) => not_set_up("slack", BOT_TOKEN),
+        Err(error) => vec![Finding {
+            what: "slack settings",
+            said: Err(because(&error)),
+        }],
+    }
+}
+
+#[cfg(any(feature = "discord", feature = "slack"))]
+fn not_set_up(what: &'static str, token: &str) -> Vec<Finding> {
+    vec![Finding {
+        what,
+        said: Ok(format!(
+            "not set up; set {token} to the bot's token, as deploy/{what}.md shows"
+        )),
+    }]
+}
+
+#[cfg(any(feature = "discord", feature = "slack"))]
+fn said(findings: Vec<crate::adapters::chat::finding::Finding>) -> Vec<Finding> {
+    use crate::adapters::chat::finding;
+
+    let findings = findings.into_iter();
     findings
         .map(|finding::Finding { what, said }| Finding { what, said })
         .collect()

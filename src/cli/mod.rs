@@ -7,7 +7,7 @@ mod doctor;
 mod library;
 mod models;
 mod receipt;
-#[cfg(feature = "discord")]
+#[cfg(any(feature = "discord", feature = "slack"))]
 mod serve;
 
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ enum Task {
         task: models::Task,
     },
     /// Answer in the messengers that are set up.
-    #[cfg(feature = "discord")]
+    #[cfg(any(feature = "discord", feature = "slack"))]
     Serve(serve::Serve),
     /// Show what made an answer.
     Receipt(receipt::Show),
@@ -333,7 +333,7 @@ async fn carry_out(task: Task, settings: Settings) -> anyhow::Result<ExitCode> {
         Task::Doctor(doctor) => doctor.run(settings).await,
         Task::Library { task } => task.run(settings).await,
         Task::Models { task } => task.run(settings).await,
-        #[cfg(feature = "discord")]
+        #[cfg(any(feature = "discord", feature = "slack"))]
         Task::Serve(serve) => serve.run(settings).await,
         Task::Receipt(show) => show.run(settings).await,
         Task::Replay(replay) => replay.run(settings).await,

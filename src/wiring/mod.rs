@@ -31,10 +31,10 @@ use crate::domain::receipt::Sampling;
 use crate::ports::{Clock, Embedder};
 use crate::settings::{Environment, Settings, environment};
 
-#[cfg(feature = "discord")]
+#[cfg(any(feature = "discord", feature = "slack"))]
 mod acquire;
 mod engines;
-#[cfg(feature = "discord")]
+#[cfg(any(feature = "discord", feature = "slack"))]
 pub mod serve;
 
 /// saseo's own manual: the library that a fresh install opens with.
@@ -215,7 +215,7 @@ enum Away<'a> {
     Fails,
     /// It is waited for, and whoever watches is told once.
     #[cfg_attr(
-        not(feature = "discord"),
+        not(any(feature = "discord", feature = "slack")),
         expect(dead_code, reason = "only the bot waits")
     )]
     IsWaitedFor(&'a (dyn Fn(&str) + Sync)),

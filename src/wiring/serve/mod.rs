@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::{Away, acquire, clock, desk_within, policy, state};
-use crate::adapters::discord::{Deaf, Discord, DiscordSettings, Pulse};
 use crate::adapters::parse::ParseChild;
 use crate::adapters::sources::Fetcher;
 use crate::adapters::store::State;
@@ -18,6 +18,11 @@ use crate::app::reception::{Reception, ReceptionRules};
 use crate::domain::event::{Curators, Platform};
 use crate::ports::{Clock, Inbox, Intake, Messenger};
 use crate::settings::{Environment, Settings};
+
+#[cfg(feature = "discord")]
+pub mod discord;
+#[cfg(feature = "slack")]
+pub mod slack;
 
 /// How serving ended, if nothing failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub async fn serve(
 ) -> anyhow::Result<Ended> {
     let state = state(settings).await?;
     let inbox: Arc<dyn Inbox> = Arc::new(state.inbox.clone());
-    let lines = match Lines::named(settings, environment, &inbox, clock()) {
+    let lines = match Lines::named(settings, environment, &inbox, &clock()) {
         Ok(lines) => lines,
         Err(error) => return Ok(Ended::Refused(format!("{error:#}"))),
     };
@@ -141,57 +146,87 @@ async fn open(
     })
 }
 
-/// The environment variable with Discord's token.
-pub const DISCORD_TOKEN: &str = "SASEO_DISCORD_TOKEN";
+/// Where lines go for whoever watches.
+type Tell<'a> = &'a (dyn Fn(&str) + Sync);
 
-/// Which Discord, as whom; `None` without a token.
-pub fn discord(settings: &Settings, environment: &Environment) -> Option<DiscordSettings> {
-    let token = environment.get(DISCORD_TOKEN).map(|token| token.trim());
-    let token = token.filter(|token| !token.is_empty())?;
-    Some(DiscordSettings {
-        api: settings.discord.api_url.clone(),
-        token: token.to_owned().into(),
-        answer_in_threads: settings.discord.answer_in_threads,
-        pulse: Pulse::default(),
-    })
+/// One messenger's line.
+#[async_trait]
+trait Line: Send + Sync {
+    /// What people call it.
+    fn name(&self) -> &'static str;
+    fn platform(&self) -> Platform;
+    fn replies(&self) -> Arc<dyn Messenger>;
+    /// Hands over what is heard, until `closing`; or says why nothing is.
+    async fn hear(
+        &self,
+        intake: Arc<dyn Intake>,
+        closing: watch::Receiver<bool>,
+        tell: Tell<'_>,
+    ) -> anyhow::Result<()>;
 }
 
 /// The lines to the messengers.
-struct Lines {
-    discord: Discord,
-}
+struct Lines(Vec<Box<dyn Line>>);
 
 impl Lines {
     fn named(
         settings: &Settings,
         environment: &Environment,
         inbox: &Arc<dyn Inbox>,
-        clock: Arc<dyn Clock>,
+        clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let Some(discord) = discord(settings, environment) else {
-            anyhow::bail!(
-                "no messenger is set up: set {DISCORD_TOKEN} to the bot's token, as \
-                 deploy/discord.md shows"
-            );
-        };
-        let discord = Discord::new(discord, Arc::clone(inbox), clock)?;
-        Ok(Self { discord })
+        let lines = [
+            #[cfg(feature = "discord")]
+            discord::line(settings, environment, (inbox, clock))?,
+            #[cfg(feature = "slack")]
+            slack::line(settings, environment, (inbox, clock))?,
+        ];
+        let lines: Vec<_> = lines.into_iter().flatten().collect();
+        if lines.is_empty() {
+            anyhow::bail!("no messenger is set up: {}", HOW.join(", or "));
+        }
+        Ok(Self(lines))
     }
 
     fn messengers(&self) -> BTreeMap<Platform, Arc<dyn Messenger>> {
-        [(Platform::Discord, self.discord.messenger())].into()
+        let lines = self.0.iter();
+        lines
+            .map(|line| (line.platform(), line.replies()))
+            .collect()
     }
 
+    /// Listens on all of them. One that does not let us in is told, and leaves the others
+    /// undisturbed; when none is left, that is the end.
     async fn listen(
         &self,
         intake: Arc<dyn Intake>,
         closing: watch::Receiver<bool>,
-        tell: &(dyn Fn(&str) + Sync),
+        tell: Tell<'_>,
     ) -> anyhow::Result<()> {
-        match self.discord.listen(intake, closing, tell).await {
-            Ok(()) => Ok(()),
-            Err(deaf @ Deaf::Refused(_)) => Err(Refused(deaf.to_string()).into()),
-            Err(deaf) => Err(deaf.into()),
-        }
+        let listening = self.0.iter().map(|line| async {
+            let done = line.hear(Arc::clone(&intake), closing.clone(), tell).await;
+            let told = done.as_ref().err().filter(|_| self.0.len() > 1);
+            if let Some(error) = told {
+                tell(&format!("{}: {error:#}", line.name()));
+            }
+            done
+        });
+        let mut done = futures::future::join_all(listening).await;
+        // The worst of them says how it ended: another start may help where nobody turned us
+        // away.
+        done.sort_by_key(|done| match done {
+            Err(error) if error.is::<Refused>() => 1,
+            Err(_) => 0,
+            Ok(()) => 2,
+        });
+        done.into_iter().next().unwrap_or(Ok(()))
     }
 }
+
+/// How a messenger is set up.
+const HOW: &[&str] = &[
+    #[cfg(feature = "discord")]
+    discord::HOW,
+    #[cfg(feature = "slack")]
+    slack::HOW,
+];

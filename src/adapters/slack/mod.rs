@@ -1,0 +1,247 @@
+//! Slack: what is said comes in over Socket Mode or an HTTP door, and replies go out over a
+//! client that keeps Slack's limits itself.
+//!
+//! `wire` and `dialect` translate and do nothing else; `socket` and `door` are the two ways in,
+//! `ears` keeps what came by them, `messenger` replies, `api` and `tiers` are the way out,
+//! `workspaces` knows where we are installed, `health` looks whether all of it will work.
+//!
+//! The types of events, requests and blocks are slack-morphism's. Its client and its listener are
+//! not used: `api` and `socket` say why.
+
+pub mod api;
+pub mod dialect;
+mod door;
+mod ears;
+pub mod health;
+mod messenger;
+pub mod socket;
+pub mod tiers;
+pub mod wire;
+mod workspaces;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use api::{Api, Fault, Lines, Timeouts, Unfit};
+use ears::Ears;
+use messenger::Desk;
+use socket::{Links, Pulse};
+use tiers::Rates;
+use workspaces::Workspaces;
+
+use crate::adapters::chat::calls::back_off;
+use crate::ports::{Clock, Inbox, Intake, Messenger};
+
+/// The environment variables with the tokens and the secret.
+pub const BOT_TOKEN: &str = "SASEO_SLACK_BOT_TOKEN";
+pub const APP_TOKEN: &str = "SASEO_SLACK_APP_TOKEN";
+pub const SIGNING_SECRET: &str = "SASEO_SLACK_SIGNING_SECRET";
+
+/// Which Slack, as whom, and how it is listened to.
+#[derive(Clone, Debug)]
+pub struct SlackSettings {
+    /// The address of the API.
+    pub api: String,
+    /// The bot's, one for each workspace.
+    pub tokens: Vec<SecretString>,
+    pub way: Way,
+    /// The user groups that curators may be in, by their ids.
+    pub groups: Vec<String>,
+    /// How the links are watched.
+    pub pulse: Pulse,
+    pub rates: Rates,
+    pub timeouts: Timeouts,
+}
+
+/// How what is said comes in.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// Over links that we make, with the app's own token.
+    Socket { token: SecretString },
+    /// Over requests that Slack makes to `at`, signed with the app's secret.
+    Http {
+        at: SocketAddr,
+        secret: SecretString,
+    },
+}
+
+/// Why nothing is heard from Slack any more.
+#[derive(Debug, thiserror::Error)]
+pub enum Deaf {
+    /// Slack does not let us in, and will not if we try again.
+    #[error("{0}")]
+    Refused(String),
+    /// Another start may help.
+    #[error("the line to Slack could not be kept: {0}")]
+    Failed(String),
+}
+
+/// The line to Slack.
+pub struct Slack {
+    settings: SlackSettings,
+    lines: Arc<Lines>,
+    workspaces: Arc<Workspaces>,
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Slack {
+    /// A line that is not up yet; see [`Slack::listen`].
+    pub fn new(
+        settings: SlackSettings,
+        inbox: Arc<dyn Inbox>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Unfit> {
+        let lines = Lines::new(&settings.api, settings.rates, settings.timeouts)?;
+        let lines = Arc::new(lines);
+        let apis = apis(&lines, &settings)?;
+        if let Way::Socket { token } = &settings.way {
+            check(token, APP_TOKEN)?;
+        }
+        let workspaces = Arc::new(Workspaces::new(apis, inbox));
+        let desk = Desk {
+            workspaces: Arc::clone(&workspaces),
+            clock: Arc::clone(&clock),
+            since: clock.now(),
+            entitled: std::sync::Mutex::default(),
+        };
+        Ok(Self {
+            settings,
+            lines,
+            workspaces,
+            desk: Arc::new(desk),
+            clock,
+        })
+    }
+
+    /// How replies get there.
+    pub fn messenger(&self) -> Arc<dyn Messenger> {
+        Arc::clone(&self.desk) as _
+    }
+
+    /// Hands over what is heard, until `closing`, and keeps the line up meanwhile.
+    pub async fn listen(
+        &self,
+        intake: Arc<dyn Intake>,
+        mut closing: watch::Receiver<bool>,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), Deaf> {
+        let ways = (Arc::clone(&self.workspaces), Arc::clone(&self.desk));
+        let groups = self.settings.groups.clone();
+        let ears = Arc::new(Ears::new(ways, intake, Arc::clone(&self.clock), groups));
+        let heard = async {
+            self.let_in().await?;
+            tokio::select! {
+                deaf = self.hold(ears, tell) => Err(deaf),
+                () = self.look_now_and_then() => Ok(()),
+            }
+        };
+        tokio::select! {
+            done = heard => done,
+            fault = self.lines.turned_away() => Err(Deaf::Refused(fault.to_string())),
+            _ = closing.wait_for(|closing| *closing) => Ok(()),
+        }
+    }
+
+    async fn hold(&self, ears: Arc<Ears>, tell: &(dyn Fn(&str) + Sync)) -> Deaf {
+        match &self.settings.way {
+            Way::Socket { token } => {
+                let app = Api::new(Arc::clone(&self.lines), token, APP_TOKEN);
+                let links = Links::new(&app, self.settings.pulse, ears, tell);
+                links.keep_up().await
+            },
+            Way::Http { at, secret } => {
+                let clock = Arc::clone(&self.clock);
+                door::open(*at, secret, (ears, clock), tell).await
+            },
+        }
+    }
+
+    /// Asks whose the tokens are, as long as it takes.
+    async fn let_in(&self) -> Result<(), Deaf> {
+        for tries in 0_u32.. {
+            match self.workspaces.all().await {
+                Ok(_) => return Ok(()),
+                Err(fault @ (Fault::Unauthorised(_) | Fault::Refused { .. })) => {
+                    return Err(Deaf::Refused(fault.to_string()));
+                },
+                Err(fault) => {
+                    tracing::warn!("{fault}");
+                    sleep(back_off(tries)).await;
+                },
+            }
+        }
+        Err(Deaf::Failed("Slack does not answer".to_owned()))
+    }
+
+    /// A token that was taken away is told by nothing that Slack sends.
+    async fn look_now_and_then(&self) {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        loop {
+            sleep(HOUR).await;
+            let all = self.workspaces.all().await.into_iter().flatten();
+            for (_, workspace) in all {
+                // Whoever is turned away is told of to `turned_away`.
+                let asked = workspaces::identity(&workspace.api, Duration::from_secs(60));
+                drop(asked.await);
+            }
+        }
+    }
+}
+
+fn apis(lines: &Arc<Lines>, settings: &SlackSettings) -> Result<Vec<Arc<Api>>, Unfit> {
+    let made = settings.tokens.iter().map(|token| {
+        check(token, BOT_TOKEN)?;
+        Ok(Arc::new(Api::new(Arc::clone(lines), token, BOT_TOKEN)))
+    });
+    made.collect()
+}
+
+/// Whether it is a token of the kind that belongs there: the two are easily mistaken.
+fn check(token: &SecretString, variable: &'static str) -> Result<(), Unfit> {
+    let (kind, prefix) = match variable {
+        APP_TOKEN => ("the app-level token", "xapp-"),
+        _ => ("the bot's token", "xoxb-"),
+    };
+    let token = token.expose_secret().trim();
+    let rotated = variable == BOT_TOKEN && token.starts_with("xoxe.xoxb-");
+    let whole = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if whole && (token.starts_with(prefix) || rotated) {
+        return Ok(());
+    }
+    Err(Unfit::Token {
+        variable,
+        kind,
+        prefix,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_that_were_mistaken_for_each_other_are_told() {
+        let told = |token: &str, variable| {
+            let token = token.to_owned().into();
+            check(&token, variable).map_err(|unfit| unfit.to_string())
+        };
+        assert_eq!(told("xoxb-1-2-a", BOT_TOKEN), Ok(()));
+        assert_eq!(told(" xapp-1-A-b\n", APP_TOKEN), Ok(()));
+        let slip = told("xapp-1-A-b", BOT_TOKEN).unwrap_err();
+        assert!(slip.contains(BOT_TOKEN) && slip.contains("xoxb-"), "{slip}");
+        assert!(!slip.contains("xapp-1"), "{slip}");
+        let slip = told("xoxb-1-2-a", APP_TOKEN).unwrap_err();
+        assert!(
+            slip.contains("app-level") && slip.contains("xapp-"),
+            "{slip}"
+        );
+        assert!(told("", BOT_TOKEN).is_err());
+        assert!(told("xoxb-1 2", BOT_TOKEN).is_err());
+    }
+}
