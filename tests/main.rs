@@ -28,6 +28,8 @@ mod program;
 mod reception;
 #[cfg(feature = "discord")]
 mod serve;
+#[cfg(feature = "slack")]
+mod slack;
 mod slack_fake;
 mod store;
 mod tidy;

@@ -1,0 +1,11 @@
+//! saseo in a Slack: people act, and read what they see.
+
+#[cfg(feature = "discord")]
+mod both;
+mod bot;
+mod door;
+mod links;
+mod posts;
+mod serving;
+mod storms;
+mod talk;

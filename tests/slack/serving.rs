@@ -1,0 +1,170 @@
+//! `saseo serve` and `saseo doctor` as programs, where a Slack is set up.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::support::program::{Program, Ran};
+use crate::support::slack::Slack;
+use crate::support::slack::places::Workspace;
+
+use super::talk::{ANSWER, LEAVE, QUESTION, team, with};
+
+/// A program that has this Slack in its settings, and a library.
+async fn program(slack: &Slack) -> Program {
+    let program = Program::new([]).await;
+    program.endpoint.known().usual = vec![ANSWER];
+    program.settings(&format!("[slack]\napi-url = {:?}\n", slack.api()));
+    let page = program.write("leave.md", LEAVE);
+    let added = program
+        .run(&["library", "add", &page.display().to_string()])
+        .await;
+    assert_eq!(added.code, Some(0), "{added:?}");
+    program
+}
+
+fn with_tokens(mut command: Command, slack: &Slack, team: &Workspace) -> Command {
+    command
+        .env("SASEO_SLACK_BOT_TOKEN", team.token())
+        .env("SASEO_SLACK_APP_TOKEN", slack.app_token());
+    command
+}
+
+/// What came of a run, in which no token is printed.
+async fn ran(mut command: Command, slack: &Slack, team: &Workspace) -> Ran {
+    let ran = Ran::from(command.output().await.unwrap());
+    for secret in [team.token(), slack.app_token()] {
+        assert!(
+            !ran.stdout.contains(&secret) && !ran.stderr.contains(&secret),
+            "{ran:?}"
+        );
+    }
+    ran
+}
+
+#[tokio::test]
+async fn the_program_answers_in_slack_until_it_is_told_to_end_and_logs_nothing_private() {
+    let (slack, team, general, mina) = team().await;
+    let program = program(&slack).await;
+    let log = std::fs::File::create(program.path("log")).unwrap();
+    let mut command = with_tokens(program.command(&["serve"]), &slack, &team);
+    command.env("SASEO_LOG", "trace").stderr(Stdio::from(log));
+    let mut bot = command.spawn().unwrap();
+    slack.connected().await;
+
+    mina.mentions_bot(&general, QUESTION);
+    mina.wait_within(Duration::from_secs(60), &general, with("receipt"))
+        .await;
+    let id = bot.id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+    let status = tokio::time::timeout(Duration::from_secs(30), bot.wait()).await;
+    assert_eq!(status.unwrap().unwrap().code(), Some(0));
+
+    let log = std::fs::read_to_string(program.path("log")).unwrap();
+    assert!(log.contains("Slack: listening"), "{log}");
+    let private = [
+        team.token(),
+        slack.app_token(),
+        "ticket=".to_owned(),
+        QUESTION.to_owned(),
+        ANSWER.to_owned(),
+    ];
+    for secret in private {
+        let line = log.lines().find(|line| line.contains(&secret));
+        assert_eq!(line, None, "{secret} is logged");
+    }
+}
+
+#[tokio::test]
+async fn where_slack_does_not_let_it_in_it_says_why_and_ends() {
+    let (slack, team, _, _) = team().await;
+    let program = program(&slack).await;
+    slack.refuses_app_token("invalid_auth");
+    let refused = with_tokens(program.command(&["serve"]), &slack, &team);
+    let refused = ran(refused, &slack, &team).await;
+    assert_eq!(refused.code, Some(78), "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("SASEO_SLACK_APP_TOKEN (invalid_auth)"),
+        "{refused:?}"
+    );
+
+    let mut half = program.command(&["serve"]);
+    half.env("SASEO_SLACK_BOT_TOKEN", team.token());
+    let half = ran(half, &slack, &team).await;
+    assert_eq!(half.code, Some(78), "{half:?}");
+    assert!(
+        half.stderr.contains("SASEO_SLACK_APP_TOKEN is not"),
+        "{half:?}"
+    );
+
+    let mut mistaken = program.command(&["serve"]);
+    mistaken
+        .env("SASEO_SLACK_BOT_TOKEN", slack.app_token())
+        .env("SASEO_SLACK_APP_TOKEN", team.token());
+    let mistaken = ran(mistaken, &slack, &team).await;
+    assert_eq!(mistaken.code, Some(78), "{mistaken:?}");
+    assert!(
+        mistaken.stderr.contains("begins with xoxb-"),
+        "{mistaken:?}"
+    );
+
+    let none = ran(program.command(&["serve"]), &slack, &team).await;
+    assert_eq!(none.code, Some(78), "{none:?}");
+    assert!(none.stderr.contains("SASEO_SLACK_BOT_TOKEN"), "{none:?}");
+}
+
+/// What the doctor says of Slack.
+async fn findings(program: &Program, slack: &Slack, team: &Workspace) -> Vec<(String, bool)> {
+    let command = with_tokens(program.command(&["doctor", "--json"]), slack, team);
+    let object = ran(command, slack, team).await.object();
+    let rows = object["findings"].as_array().unwrap().clone();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    rows.iter()
+        .filter(|row| text(&row["what"]).starts_with("slack"))
+        .map(|row| {
+            (
+                format!("{}: {}", text(&row["what"]), text(&row["said"])),
+                row["ok"] == true,
+            )
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_doctor_asks_slack_itself() {
+    let (slack, team, _, _) = team().await;
+    let program = program(&slack).await;
+    let found = findings(&program, &slack, &team).await;
+    let said: Vec<_> = found.iter().map(|(said, _)| said.as_str()).collect();
+    assert_eq!(
+        said[0], "slack token: it is that of saseo in Library",
+        "{found:?}"
+    );
+    assert_eq!(
+        said.last(),
+        Some(&"slack socket: links can be made"),
+        "{found:?}"
+    );
+
+    slack.refuses_app_token("invalid_auth");
+    team.refuses_tokens("account_inactive");
+    let found = findings(&program, &slack, &team).await;
+    assert!(found.iter().all(|(_, ok)| !ok), "{found:?}");
+    assert!(
+        found[0]
+            .0
+            .contains("SASEO_SLACK_BOT_TOKEN (account_inactive)"),
+        "{found:?}"
+    );
+}
