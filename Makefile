@@ -27,11 +27,13 @@ test: check-tools
 test-core:
 	$(CARGO) test --no-default-features --locked
 
-# The Discord side against all that a Discord on loopback can do to it, in full: about twenty
-# minutes. It prints what it counted, and the seed that does it again (SASEO_SEED).
+# The messengers' sides against all that a Discord and a Slack on loopback can do to them, in
+# full: about half an hour. It prints what it counted, and the seed that does it again (SASEO_SEED).
 storms:
 	SASEO_STORMS=full $(CARGO) test --no-default-features --features discord --locked \
 		discord:: -- --nocapture --test-threads=2
+	SASEO_STORMS=full $(CARGO) test --no-default-features --features discord,slack --locked \
+		slack:: -- --nocapture --test-threads=2
 
 # Measures and prints a table; put nothing else on the machine meanwhile.
 bench: check-tools
@@ -43,6 +45,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --no-default-features --all-targets --locked -- -D warnings
 	$(CARGO) clippy --no-default-features --features discord --all-targets --locked -- -D warnings
+	$(CARGO) clippy --no-default-features --features slack --all-targets --locked -- -D warnings
 
 check-tools:
 	@sh deploy/check-tools.sh
