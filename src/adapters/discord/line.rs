@@ -163,10 +163,12 @@ async fn client(api: &str, token: &SecretString, ear: Ear) -> serenity::Result<C
         .proxy(api.trim_end_matches('/'))
         .ratelimiter_disabled(true)
         .build();
-    let intents = GatewayIntents::GUILDS
-        | GatewayIntents::GUILD_MESSAGES
-        | GatewayIntents::DIRECT_MESSAGES;
-    ClientBuilder::new_with_http(http, intents)
+    ClientBuilder::new_with_http(http, intents())
         .event_handler(ear)
         .await
+}
+
+/// What Discord is to tell us of.
+pub(super) fn intents() -> GatewayIntents {
+    GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::DIRECT_MESSAGES
 }

@@ -14,6 +14,7 @@ mod line;
 pub mod limiter;
 mod messenger;
 pub mod rest;
+mod verdict;
 pub mod wire;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use interaction::Interactions;
 use line::Line;
 use messenger::Desk;
 use rest::{Call, Fault, Rest, Timeouts, Unfit};
+use verdict::Verdict;
 
 use crate::ports::{Clock, Inbox, Intake, Messenger};
 
@@ -214,9 +216,30 @@ impl Discord {
                 fruitless += 1;
                 turned_away += begun.max(u32::from(lost == Lost::InACircle));
             }
-            again(turned_away)?;
+            self.again(turned_away, &facts).await?;
             sleep(back_off(fruitless)).await;
         }
+    }
+
+    /// Whether to try once more, after Discord closed so many connections in a row before a
+    /// session began.
+    async fn again(&self, turned_away: u32, facts: &GatewayFacts) -> Result<(), Deaf> {
+        const MOST: u32 = 3;
+        if turned_away + 1 < MOST {
+            return Ok(());
+        }
+        facts.session_start_limit.spend()?;
+        let verdict = verdict::ask(&facts.url, &self.settings.token, facts.shards.max(1));
+        if let Some(verdict) = verdict.await {
+            return Err(Deaf::Refused(verdict.advice().to_owned()));
+        }
+        if turned_away < MOST {
+            return Ok(());
+        }
+        Err(Deaf::Failed(format!(
+            "Discord closed the connection {MOST} times before a session began; look at \
+             discordstatus.com and for a newer saseo, then start again"
+        )))
     }
 
     /// Asks for the gateway, as long as it takes.
@@ -299,19 +322,6 @@ async fn registered(rest: &Rest, application_id: ApplicationId) -> Result<Vec<Co
     rest.call(call).await
 }
 
-/// Whether to try once more, after Discord closed so many connections in a row before a
-/// session began.
-fn again(turned_away: u32) -> Result<(), Deaf> {
-    const MOST: u32 = 3;
-    if turned_away >= MOST {
-        return Err(Deaf::Failed(format!(
-            "Discord closed the connection {MOST} times before a session began; look at \
-             discordstatus.com and for a newer saseo, then start again"
-        )));
-    }
-    Ok(())
-}
-
 fn back_off(tries: u32) -> Duration {
     Duration::from_secs(1_u64 << tries.min(4))
 }
@@ -364,11 +374,7 @@ fn lasting(fault: &Fault) -> Result<(), Deaf> {
         return Err(Deaf::Refused(fault.to_string()));
     }
     if fault.code() == Some(NO_SUCH_VERSION) {
-        return Err(Deaf::Refused(
-            "Discord no longer serves the version of its API that this saseo speaks; install a \
-             newer one"
-                .to_owned(),
-        ));
+        return Err(Deaf::Refused(Verdict::Version.advice().to_owned()));
     }
     Ok(())
 }
