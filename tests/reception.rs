@@ -445,6 +445,20 @@ async fn a_mention_without_a_question_gets_a_hint_and_an_overlong_one_the_reason
 }
 
 #[tokio::test]
+async fn who_greets_or_thanks_is_answered_with_courtesy_and_no_search() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let read = hall.replies_to(&ask("1", "a", "안녕하세요!")).await;
+    assert!(read.contains("물어보세요"), "{read}");
+    let read = hall.replies_to(&ask("2", "a", "Thanks a lot")).await;
+    assert!(read.contains("You are welcome"), "{read}");
+    assert_eq!(hall.town.script.prompts(), Vec::<String>::new());
+    let read = hall
+        .replies_to(&ask("3", "a", &format!("Hi! {QUESTION}")))
+        .await;
+    assert!(answered(&read), "{read}");
+}
+
+#[tokio::test]
 async fn a_follow_up_sees_what_was_said_before_it() {
     let hall = Hall::with(Script::saying(ANSWER)).await;
     hall.hears(&ask("1", "a", QUESTION)).await;

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::answer::{Asked, Unanswered, answer};
 use super::errands::{self, Counter, Done, Errand, Stands};
 use super::replay;
+use crate::domain::courtesy::Courtesy;
 use crate::domain::event::{Event, EventKey, Platform, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
@@ -260,15 +261,12 @@ impl Reception {
     fn enter(self: &Arc<Self>, job: Arc<Job>) {
         let ours = Arc::clone(self);
         match &job.event.wish {
-            Wish::Ask { question, .. } => match QuestionText::new(question) {
-                Ok(_) => self.stand_in_line(job),
-                Err(slip) => {
-                    let notice = match slip {
-                        Unaskable::Empty => job.say(&Notice::Hint),
-                        Unaskable::TooLong(long) => job.say(&Notice::TooLong(long)),
-                    };
-                    self.own(async move { ours.deliver(&job, notice, Closing::done()).await });
-                },
+            Wish::Ask { question, unread } => {
+                let Some(said) = unasked(question, unread, job.event.speaks()) else {
+                    return self.stand_in_line(job);
+                };
+                let (page, done) = (Page::notice(said), Closing::done());
+                self.own(async move { ours.deliver(&job, page, done).await });
             },
             Wish::Stop => self.stop(job, |_| true),
             Wish::Press(Press::Stop(short)) => {
@@ -857,6 +855,22 @@ impl Audience for Screen<'_> {
         self.0
             .send_modify(|board| board.sentences.push(text.to_owned()));
     }
+}
+
+/// What is said at once to `text` that asks the library nothing. `None` if it is a question.
+/// Who sent files beside it is told of them in an answer.
+fn unasked(text: &str, files: &[String], language: Language) -> Option<String> {
+    if let Some(courtesy) = Courtesy::of(text)
+        && files.is_empty()
+    {
+        return Some(courtesy.reply(language).to_owned());
+    }
+    let slip = QuestionText::new(text).err()?;
+    let notice = match slip {
+        Unaskable::Empty => Notice::Hint,
+        Unaskable::TooLong(long) => Notice::TooLong(long),
+    };
+    Some(notice.text(language))
 }
 
 /// What comes of `work`. A panic is a failure like another: it must not take along the task that
