@@ -73,6 +73,33 @@ async fn where_discord_says_so_it_listens_over_several_connections() {
 }
 
 #[tokio::test]
+async fn connections_that_come_up_one_after_the_other_are_waited_for() {
+    let discord = Discord::start().await;
+    discord.set(|settings| settings.shards = 4);
+    let mut crowd = Crowd::of(&discord.guild("team"), 1, 1);
+    let manner = Manner {
+        pulse: Pulse {
+            // serenity begins a session every five seconds: the last comes much later.
+            silence: Duration::from_secs(8),
+            ..watchful().pulse
+        },
+        ..patient()
+    };
+    let bot = bot(&discord, town(Script::saying(ANSWER)).await, manner).await;
+    for many in 2..=4 {
+        discord
+            .eventually("they are there", || {
+                (discord.identifies() >= many).then_some(())
+            })
+            .await;
+    }
+    crowd.asks(1, &mut Chance::new("four"));
+    answered(&discord, &crowd.channels, &crowd.said).await;
+    assert_eq!(discord.identifies(), 4);
+    bot.settled().await;
+}
+
+#[tokio::test]
 async fn what_is_said_to_a_dead_connection_is_heard_though_others_live() {
     let discord = Discord::start().await;
     let mut crowds = two_shards(&discord).await;

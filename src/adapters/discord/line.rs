@@ -82,15 +82,20 @@ impl Line {
         timeout(patience, self.thread.spawn(async {})).await.is_ok()
     }
 
-    /// Whether every connection has a session.
-    pub(super) async fn is_up(&self, patience: Duration) -> bool {
+    /// How many connections there are to be.
+    pub(super) fn wanted(&self) -> usize {
+        self.count as usize
+    }
+
+    /// How many connections have a session.
+    pub(super) async fn up(&self, patience: Duration) -> usize {
         let Ok(runners) = timeout(patience, self.shards.runners.lock()).await else {
-            return false;
+            return 0;
         };
         let up = runners
             .values()
             .filter(|runner| runner.stage == ConnectionStage::Connected);
-        up.count() >= self.count as usize
+        up.count()
     }
 }
 

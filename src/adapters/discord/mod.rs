@@ -344,7 +344,9 @@ async fn watch_over(
 ) -> Lost {
     let mut ticks = interval(pulse.tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut connected, mut told) = (Instant::now(), false);
+    // serenity begins one session after the other, seconds apart: with each it comes nearer.
+    let (mut came_nearer, mut most) = (Instant::now(), 0);
+    let mut told = false;
     loop {
         ticks.tick().await;
         ears.tick().await;
@@ -352,13 +354,16 @@ async fn watch_over(
             tracing::warn!("the connection to Discord is lost in a circle; connecting anew");
             return Lost::InACircle;
         }
-        if line.is_up(pulse.tick).await {
-            connected = Instant::now();
-            if !told {
-                tell("Discord: listening");
-                told = true;
-            }
-        } else if connected.elapsed() > pulse.silence {
+        let up = line.up(pulse.tick).await;
+        let all = up >= line.wanted();
+        if all && !told {
+            tell("Discord: listening");
+            told = true;
+        }
+        if all || up > most {
+            most = up;
+            came_nearer = Instant::now();
+        } else if came_nearer.elapsed() > pulse.silence {
             let silence = pulse.silence;
             tracing::warn!("no session with Discord for {silence:?}; connecting anew");
             return Lost::Silence;
