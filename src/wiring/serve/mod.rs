@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::FutureExt as _;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Away, acquire, clock, desk_within, policy, state};
 use crate::adapters::parse::ParseChild;
@@ -203,23 +203,40 @@ impl Lines {
         closing: watch::Receiver<bool>,
         tell: Tell<'_>,
     ) -> anyhow::Result<()> {
-        let listening = self.0.iter().map(|line| async {
-            let done = line.hear(Arc::clone(&intake), closing.clone(), tell).await;
-            let told = done.as_ref().err().filter(|_| self.0.len() > 1);
-            if let Some(error) = told {
-                tell(&format!("{}: {error:#}", line.name()));
-            }
-            done
-        });
+        if let [line] = &*self.0 {
+            return line.hear(intake, closing, tell).await;
+        }
+        let lines = self.0.iter();
+        let listening = lines.map(|line| keep_hearing(&**line, &intake, closing.clone(), tell));
         let mut done = futures::future::join_all(listening).await;
-        // The worst of them says how it ended: another start may help where nobody turned us
-        // away.
-        done.sort_by_key(|done| match done {
-            Err(error) if error.is::<Refused>() => 1,
-            Err(_) => 0,
-            Ok(()) => 2,
-        });
+        // Who listened until the end was asked to end, whatever became of the others.
+        done.sort_by_key(Result::is_err);
         done.into_iter().next().unwrap_or(Ok(()))
+    }
+}
+
+/// Listens on one line of several. Where another start may help, the process does not end for
+/// it, so the line begins anew by itself.
+async fn keep_hearing(
+    line: &dyn Line,
+    intake: &Arc<dyn Intake>,
+    mut closing: watch::Receiver<bool>,
+    tell: Tell<'_>,
+) -> anyhow::Result<()> {
+    const PAUSE: Duration = Duration::from_secs(60);
+    loop {
+        let heard = line.hear(Arc::clone(intake), closing.clone(), tell).await;
+        let Err(error) = heard else {
+            return Ok(());
+        };
+        tell(&format!("{}: {error:#}", line.name()));
+        if error.is::<Refused>() {
+            return Err(error);
+        }
+        tokio::select! {
+            () = sleep(PAUSE) => {},
+            _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        }
     }
 }
 
