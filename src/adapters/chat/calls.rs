@@ -7,6 +7,16 @@ use tokio::time::Instant;
 
 use super::limiter::Urgency;
 
+/// Whether it does harm to send a request twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twice {
+    /// Reads, edits, deletions, and posts that the platform itself keeps from happening twice.
+    /// A deletion that succeeded unheard is refused as unknown the second time.
+    Harmless,
+    /// Posts.
+    Shows,
+}
+
 /// What one try came to that did not succeed.
 #[derive(Debug)]
 pub enum Setback<F> {

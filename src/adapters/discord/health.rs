@@ -9,9 +9,10 @@ use serenity::model::Permissions;
 use serenity::model::application::Command;
 use serenity::model::id::ApplicationId;
 
-use super::rest::{Call, Fault, Rest, Timeouts};
+use super::rest::{Call, Fault, Rest};
 use super::{Budget, DiscordSettings, commands, registered};
 use crate::adapters::chat::finding::{Finding, found, listed};
+use crate::adapters::chat::http::Timeouts;
 use crate::domain::figures::count;
 
 /// Looks at everything, as far as the token opens it.

@@ -35,9 +35,10 @@ use gateway::{Ear, Ears, Told};
 use interaction::Interactions;
 use line::Line;
 use messenger::Desk;
-use rest::{Call, Fault, Rest, Timeouts, Unfit};
+use rest::{Call, Fault, Rest, Unfit};
 use verdict::Verdict;
 
+use crate::adapters::chat::http::Timeouts;
 use crate::ports::{Clock, Inbox, Intake, Messenger};
 
 /// Which Discord, as whom, and how it is answered.

@@ -7,19 +7,10 @@ use serenity::http::{LightMethod, Request, Route};
 use url::form_urlencoded;
 
 use super::{Fault, Setback};
+use crate::adapters::chat::calls::Twice;
 use crate::adapters::chat::limiter::Urgency;
 use crate::adapters::discord::limiter::Lane;
 use crate::ports::Cause;
-
-/// Whether it does harm to send a request twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twice {
-    /// Reads, edits, deletions, and posts that Discord itself keeps from happening twice.
-    /// A deletion that succeeded unheard is refused as unknown the second time.
-    Harmless,
-    /// Posts.
-    Shows,
-}
 
 /// One thing asked of Discord.
 #[derive(Clone)]

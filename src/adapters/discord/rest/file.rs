@@ -7,7 +7,7 @@ use url::Url;
 use super::fault::refused;
 use super::{Fault, Rest};
 use crate::adapters::chat::calls::back_off;
-use crate::adapters::chat::http::{Cut, is_loopback, read};
+use crate::adapters::chat::http::{self, Cut, read};
 use crate::adapters::discord::limiter::heard;
 
 impl Rest {
@@ -27,18 +27,7 @@ impl Rest {
     }
 
     fn file(&self, url: &str) -> Result<Url, Fault> {
-        let url = Url::parse(url).map_err(|_| Fault::Elsewhere)?;
-        let discord = url.scheme() == "https"
-            && url.port().is_none()
-            && url
-                .host_str()
-                .is_some_and(|host| Self::FILES.contains(&host));
-        let here = is_loopback(&self.base) && url.origin() == self.base.origin();
-        let plain = url.username().is_empty() && url.password().is_none();
-        if (discord || here) && plain {
-            return Ok(url);
-        }
-        Err(Fault::Elsewhere)
+        http::own(url, &Self::FILES, &self.base).ok_or(Fault::Elsewhere)
     }
 
     async fn fetch(&self, url: &Url, longest: usize) -> Result<Vec<u8>, Fault> {

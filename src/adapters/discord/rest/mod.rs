@@ -14,13 +14,13 @@ mod call;
 mod fault;
 mod file;
 
-pub use call::{Call, Twice};
+pub use call::Call;
 pub use fault::Fault;
 
 use std::time::Duration;
 
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serenity::constants::USER_AGENT;
@@ -31,34 +31,13 @@ use url::Url;
 
 use super::limiter::{Limiter, Pass, heard};
 use crate::adapters::chat::calls;
-use crate::adapters::chat::http::{self, Cut, is_loopback, read, unread};
+use crate::adapters::chat::http::{self, Cut, Timeouts, is_loopback, read, unread};
 use crate::adapters::chat::limiter::{Held, Lane as _, Urgency};
 use crate::ports::Cause;
 use fault::refused;
 
 /// Where Discord is, unless the settings say otherwise.
 pub const DISCORD: &str = "https://discord.com";
-
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// Until the connection stands.
-    pub connect: Duration,
-    /// From sending a request to the end of its answer.
-    pub request: Duration,
-    /// For a file, however often it is tried.
-    pub download: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(15),
-            download: Duration::from_secs(30),
-        }
-    }
-}
 
 /// Why there is no way to Discord with these settings.
 #[derive(Debug, thiserror::Error)]
@@ -100,24 +79,8 @@ impl Rest {
     pub fn new(base: &str, token: &SecretString, timeouts: Timeouts) -> Result<Self, Unfit> {
         let base = http::address(base).ok_or(Unfit::Address)?;
         let token = authorisation(token)?;
-        // Whoever comes first installs it; it is the same one everywhere.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder()
-            .tls_backend_rustls()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timeouts.connect)
-            // A connection that the other side closed unseen makes a post's fate unclear.
-            .pool_idle_timeout(Duration::from_secs(60));
-        let client = if is_loopback(&base) {
-            client.no_proxy()
-        } else {
-            client
-        };
-        let client = client
-            .build()
-            .map_err(|error| Unfit::Client(error.without_url().into()))?;
+        let client = http::client(&base, USER_AGENT, timeouts, Duration::from_secs(60))
+            .map_err(|error| Unfit::Client(error.into()))?;
         Ok(Self {
             client,
             base,

@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Call, Fault, Rest, Timeouts};
+use super::{Call, Fault, Rest};
+use crate::adapters::chat::http::Timeouts;
 use crate::adapters::chat::limiter::Urgency;
 
 pub(super) const BOT: &str = "b0t-t0ken";
