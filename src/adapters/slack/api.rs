@@ -12,7 +12,7 @@ use std::fmt::{self, Debug, Formatter};
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,11 +21,13 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::tiers::{Lane, Limiter, Pass, Rates, heard};
-use crate::adapters::chat::calls;
+use crate::adapters::chat::calls::{self, Twice};
 use crate::adapters::chat::http::{self, Cut, is_loopback, read, unread};
 use crate::adapters::chat::limiter::{Held, Urgency};
 use crate::domain::document::Digest;
 use crate::ports::Cause;
+
+pub use crate::adapters::chat::http::Timeouts;
 
 /// Where Slack is, unless the settings say otherwise.
 pub const SLACK: &str = "https://slack.com/api";
@@ -166,35 +168,6 @@ const IN_TROUBLE: [&str; 5] = [
     "external_service_migration_in_progress",
 ];
 
-/// How long to wait for what.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// Until the connection stands.
-    pub connect: Duration,
-    /// From sending a request to the end of its answer.
-    pub request: Duration,
-    /// For a file, however often it is tried.
-    pub download: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(15),
-            download: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Whether it does harm to send a request twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Twice {
-    Harmless,
-    /// Posts.
-    Shows,
-}
-
 /// One thing asked of Slack.
 #[must_use]
 pub struct Call {
@@ -309,24 +282,8 @@ impl Lines {
     pub fn new(base: &str, rates: Rates, timeouts: Timeouts) -> Result<Self, Unfit> {
         let root = base.trim_end_matches('/').strip_suffix("/api");
         let base = root.and_then(http::address).ok_or(Unfit::Address)?;
-        // Whoever comes first installs it; it is the same one everywhere.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = Client::builder()
-            .tls_backend_rustls()
-            .user_agent("saseo")
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(timeouts.connect)
-            // A connection that the other side closed unseen makes a post's fate unclear.
-            .pool_idle_timeout(Duration::from_secs(30));
-        let client = if is_loopback(&base) {
-            client.no_proxy()
-        } else {
-            client
-        };
-        let client = client
-            .build()
-            .map_err(|error| Unfit::Client(error.without_url().into()))?;
+        let client = http::client(&base, "saseo", timeouts, Duration::from_secs(30))
+            .map_err(|error| Unfit::Client(error.into()))?;
         Ok(Self {
             client,
             base,
@@ -578,16 +535,7 @@ impl Api {
 
     /// An address of Slack's, or of the Slack on this machine; the token goes nowhere else.
     fn own(&self, url: &str, hosts: &[&str]) -> Result<Url, Fault> {
-        let url = Url::parse(url).map_err(|_| Fault::Elsewhere)?;
-        let slack = url.scheme() == "https"
-            && url.port().is_none()
-            && url.host_str().is_some_and(|host| hosts.contains(&host));
-        let here = self.lines.is_here() && url.origin() == self.lines.base.origin();
-        let plain = url.username().is_empty() && url.password().is_none();
-        if (slack || here) && plain {
-            return Ok(url);
-        }
-        Err(Fault::Elsewhere)
+        http::own(url, hosts, &self.lines.base).ok_or(Fault::Elsewhere)
     }
 
     async fn fetch(&self, url: &Url, longest: usize) -> Result<Vec<u8>, Fault> {
