@@ -25,6 +25,7 @@ use super::deadlines::Deadlines;
 use super::engine::{Facts, Loaded, PrefixCache, Role, Unloaded, Weights};
 use super::manuscript::{Lengths, Manuscript, Progress};
 use super::picker::{Picker, Stop};
+use super::thread;
 use crate::ports::{self, Cause, Ended, Message, Sampling, Unwritten, Written};
 
 /// What the clerk works with.
@@ -49,21 +50,7 @@ pub(super) struct Job {
 /// Starts the clerk's thread; it ends when the returned queue is dropped.
 pub(super) async fn hire(orders: Orders) -> Result<(mpsc::Sender<Job>, Facts), Unloaded> {
     let (queue, jobs) = mpsc::channel(orders.queue.max(1));
-    let (ready, loaded) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("saseo-chat".to_owned());
-    let hired = thread.spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        match runtime {
-            Ok(runtime) => runtime.block_on(work(orders, jobs, ready)),
-            Err(error) => drop(ready.send(Err(Unloaded::Failed(error.into())))),
-        }
-    });
-    hired.map_err(|error| Unloaded::Failed(error.into()))?;
-    let facts = loaded
-        .await
-        .map_err(|_| Unloaded::Failed("the engine's thread ended".into()))??;
+    let facts = thread::hire("saseo-chat", move |ready| work(orders, jobs, ready)).await?;
     Ok((queue, facts))
 }
 

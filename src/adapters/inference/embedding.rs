@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::engine::{Facts, Loaded, Role, Unloaded, Weights};
-use super::{Prefixes, fingerprint};
+use super::{Prefixes, fingerprint, thread};
 use crate::domain::document::Digest;
 use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
 use crate::ports::{Cause, Embedder, Unembedded};
@@ -145,21 +145,8 @@ async fn hire(
     deadline: Duration,
 ) -> Result<(mpsc::Sender<Batch>, Facts), Unloaded> {
     let (queue, batches) = mpsc::channel(4);
-    let (ready, loaded) = oneshot::channel();
-    let thread = std::thread::Builder::new().name("saseo-embedding".to_owned());
-    let hired = thread.spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build();
-        match runtime {
-            Ok(runtime) => runtime.block_on(work(weights, deadline, batches, ready)),
-            Err(error) => drop(ready.send(Err(Unloaded::Failed(error.into())))),
-        }
-    });
-    hired.map_err(|error| Unloaded::Failed(error.into()))?;
-    let facts = loaded
-        .await
-        .map_err(|_| Unloaded::Failed("the engine's thread ended".into()))??;
+    let work = move |ready| work(weights, deadline, batches, ready);
+    let facts = thread::hire("saseo-embedding", work).await?;
     Ok((queue, facts))
 }
 

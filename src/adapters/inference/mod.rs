@@ -13,6 +13,8 @@ pub mod openai;
 #[cfg(feature = "mistralrs")]
 mod engine;
 #[cfg(feature = "mistralrs")]
+mod thread;
+#[cfg(feature = "mistralrs")]
 mod picker;
 #[cfg(feature = "mistralrs")]
 mod clerk;
