@@ -18,6 +18,9 @@ mod chance;
 mod discord;
 #[path = "../tests/support/line.rs"]
 mod line;
+#[expect(dead_code, reason = "the tests use what is not used here")]
+#[path = "../tests/support/loopback/mod.rs"]
+mod loopback;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -16,6 +16,9 @@ mod chance;
 #[path = "../tests/support/line.rs"]
 mod line;
 #[expect(dead_code, reason = "the tests use what is not used here")]
+#[path = "../tests/support/loopback/mod.rs"]
+mod loopback;
+#[expect(dead_code, reason = "the tests use what is not used here")]
 #[path = "../tests/support/slack/mod.rs"]
 mod slack;
 

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::api::Api;
+use crate::support::loopback::give_up;
 use crate::support::slack::Slack;
 use crate::support::slack::places::Workspace;
-use crate::support::slack::town::give_up;
 
 pub(super) struct Wire {
     stream: TcpStream,

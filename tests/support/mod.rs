@@ -8,6 +8,7 @@ pub(crate) mod discord;
 pub(crate) mod disk;
 pub(crate) mod embedder;
 pub(crate) mod line;
+pub(crate) mod loopback;
 pub(crate) mod openai;
 pub(crate) mod program;
 pub(crate) mod registry;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use tokio::time::Instant;
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::loopback::clock::Hands;
 
 /// A snowflake.
 pub(crate) type Id = u64;
@@ -14,28 +15,24 @@ pub(crate) type Id = u64;
 const EPOCH: i64 = 1_420_070_400_000;
 
 pub(crate) struct Clock {
-    began: Instant,
-    at: DateTime<Utc>,
-    skipped: Duration,
+    hands: Hands,
     last: Id,
 }
 
 impl Clock {
     pub(crate) fn new() -> Self {
         Self {
-            began: Instant::now(),
-            at: Utc::now(),
-            skipped: Duration::ZERO,
+            hands: Hands::new(),
             last: 0,
         }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.began.elapsed() + self.skipped).unwrap()
+        self.hands.now()
     }
 
     pub(crate) fn skip(&mut self, time: Duration) {
-        self.skipped += time;
+        self.hands.skip(time);
     }
 
     /// A new snowflake; later ones are greater.

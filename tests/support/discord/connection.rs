@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
@@ -34,16 +33,8 @@ pub(crate) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let greeting = shared.world().faults.greeting();
-    match greeting {
-        Greeting::Hello | Greeting::Silence => {},
-        Greeting::Status(status) => {
-            return StatusCode::from_u16(status).unwrap().into_response();
-        },
-        Greeting::Unanswered => return std::future::pending().await,
-        Greeting::Torn => {
-            line.tear();
-            return StatusCode::OK.into_response();
-        },
+    if let Some(response) = greeting.turns_away(&line).await {
+        return response;
     }
     let (sender, orders) = unbounded_channel();
     let number = shared.world().gateway.open(sender);

@@ -18,16 +18,16 @@ use super::events;
 use super::files::Upload;
 use super::guilds::Channel;
 use super::interactions::{self, Asked, Kind};
+use super::loopback::people::{looks, media_type, named};
+use super::loopback::seen::transcript;
+use super::loopback::{PATIENCE, give_up};
 use super::mentions::Allowed;
 use super::objects::{self, Content};
 use super::permissions::{self, SEND_MESSAGES, SEND_MESSAGES_IN_THREADS, VIEW_CHANNEL};
 use super::posts::{self, Post};
-use super::seen::{self, Seen, transcript};
+use super::seen::{self, Seen};
 use super::threads;
-use super::town::{give_up, wait};
 use super::world::{Door, MessageKind, ThreadState, World};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub(crate) struct Person {
@@ -228,7 +228,7 @@ impl Person {
     ) -> Option<Vec<(String, Value)>> {
         let run = self.asks(channel, (name, options), Some(focused));
         let patience = Duration::from_secs(3);
-        let choices = wait(&self.town, patience, || {
+        let choices = self.town.wait(patience, || {
             self.town.world().interactions[&run.id].choices.clone()
         });
         let name = |choice: &Value| choice["name"].as_str().unwrap_or("").to_owned();
@@ -401,7 +401,7 @@ impl Person {
         let caller = Location::caller();
         async move {
             let modal = || self.town.world().interactions[&run.id].modal.clone();
-            let modal = wait(&self.town, PATIENCE, modal).await;
+            let modal = self.town.wait(PATIENCE, modal).await;
             let modal = modal.unwrap_or_else(|| give_up(&format!("{caller}: no modal")));
             self.sends(run, &modal, texts)
         }
@@ -469,17 +469,10 @@ impl Person {
         channel: &Channel,
         wanted: impl Fn(&[Seen]) -> Option<T>,
     ) -> impl Future<Output = T> {
-        let caller = Location::caller();
-        async move {
-            let found = wait(&self.town, patience, || wanted(&self.sees(channel))).await;
-            found.unwrap_or_else(|| {
-                let seen = transcript(&self.sees(channel));
-                let name = channel.name();
-                give_up(&format!(
-                    "{caller}: not seen in #{name} within {patience:?}:\n{seen}"
-                ))
-            })
-        }
+        let said = (Location::caller(), || {
+            format!("not seen in #{}", channel.name())
+        });
+        looks(&self.town, said, patience, || self.sees(channel), wanted)
     }
 
     /// Waits for the bot's first reply to what was said, whole or not.
@@ -490,17 +483,13 @@ impl Person {
             town: Arc::clone(&self.town),
             id: said.channel,
         };
-        let caller = Location::caller();
+        let what = (Location::caller(), || "no reply".to_owned());
         async move {
             let reply = |seen: &[Seen]| {
                 let mut seen = seen.iter();
                 seen.find(|one| one.reply_to == Some(said.id)).cloned()
             };
-            let found = wait(&self.town, PATIENCE, || reply(&self.sees(&channel))).await;
-            found.unwrap_or_else(|| {
-                let seen = transcript(&self.sees(&channel));
-                give_up(&format!("{caller}: no reply within {PATIENCE:?}:\n{seen}"))
-            })
+            looks(&self.town, what, PATIENCE, || self.sees(&channel), reply).await
         }
     }
 }
@@ -515,28 +504,20 @@ fn addressed(world: &World, text: &str) -> String {
         let roles = guild.roles.values().filter(|role| role.id != guild.id);
         names.extend(roles.map(|role| (format!("@{}", role.name), format!("<@&{}>", role.id))));
     }
-    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    let mut text = text.to_owned();
-    for (name, mention) in names {
-        text = text.replace(&name, &mention);
-    }
-    text
+    named(text, names)
 }
 
 fn upload(number: u64, name: &str, bytes: &[u8]) -> Upload {
-    let extension = name.rsplit('.').next().unwrap_or("");
-    let content_type = match extension {
-        "md" => "text/markdown; charset=utf-8",
-        "txt" => "text/plain; charset=utf-8",
-        "html" => "text/html; charset=utf-8",
-        "pdf" => "application/pdf",
-        "png" => "image/png",
-        _ => "application/octet-stream",
+    let kind = media_type(name);
+    let charset = if kind.starts_with("text/") {
+        "; charset=utf-8"
+    } else {
+        ""
     };
     Upload {
         number,
         name: name.to_owned(),
-        content_type: content_type.to_owned(),
+        content_type: format!("{kind}{charset}"),
         bytes: Arc::new(bytes.to_vec()),
     }
 }

@@ -95,7 +95,8 @@ pub(crate) async fn serve(
     let number = record(&mut shared.world(), &asked, found.as_ref());
     let fault = {
         let route = found.as_ref().map_or("", |(route, _)| route.path);
-        shared.world().faults.fault(&asked.method, route)
+        let name = format!("{} {route}", asked.method);
+        shared.world().faults.fault(&name)
     };
     if let Some(response) = before(&shared, &line, fault, number).await {
         return response;
@@ -108,7 +109,7 @@ pub(crate) async fn serve(
     };
     shared.changed();
     if let Some(Fault::After(harm)) = fault {
-        response = harmed(&line, harm).await;
+        response = harm.done_to(&line).await;
     }
     response
 }
@@ -187,7 +188,7 @@ async fn before(
             if let Harm::Status(status) = harm {
                 finish(&mut shared.world(), number, status, None);
             }
-            Some(harmed(line, harm).await)
+            Some(harm.done_to(line).await)
         },
         Fault::Limited(after, scope) => {
             let mut world = shared.world();
@@ -208,19 +209,6 @@ async fn before(
         },
         Fault::After(_) => None,
     }
-}
-
-async fn harmed(line: &Line, harm: Harm) -> Response {
-    match harm {
-        Harm::Torn => line.tear(),
-        Harm::Ended => line.end(),
-        Harm::Status(status) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            return (status, "upstream connect error").into_response();
-        },
-        Harm::Silence => return std::future::pending().await,
-    }
-    StatusCode::OK.into_response()
 }
 
 /// What a limit is counted by: a channel, a guild, or a webhook with its token.

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::clock::Id;
 use super::components::{self, BUTTON};
 use super::embeds;
+use super::loopback::seen::below;
 use super::permissions::{self, READ_MESSAGE_HISTORY};
 use super::world::{LOADING, Message, World};
 
@@ -157,30 +158,12 @@ impl fmt::Display for Seen {
         for embed in &self.embeds {
             write!(f, "\n    embed {embed}")?;
         }
-        for file in &self.files {
-            write!(f, "\n    file {file}")?;
-        }
-        if !self.buttons.is_empty() {
-            write!(f, "\n   ")?;
-        }
-        for button in &self.buttons {
-            match &button.url {
-                Some(url) => write!(f, " [{} → {url}]", button.label)?,
-                None => write!(f, " [{}]", button.label)?,
-            }
-        }
+        let buttons = self.buttons.iter();
+        let buttons = buttons.map(|button| (&*button.label, button.url.as_deref()));
+        below(f, &self.files, buttons)?;
         if !self.reactions.is_empty() {
             write!(f, "\n    {}", self.reactions.join(" "))?;
         }
         Ok(())
     }
-}
-
-/// What was seen, to be read by whoever looks for a failure.
-pub(crate) fn transcript(seen: &[Seen]) -> String {
-    if seen.is_empty() {
-        return "  (nothing)".to_owned();
-    }
-    let lines = seen.iter().map(|one| format!("  {one}"));
-    lines.collect::<Vec<_>>().join("\n")
 }

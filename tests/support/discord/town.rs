@@ -2,29 +2,26 @@
 
 use std::net::SocketAddr;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Town;
 use super::connection;
 use super::faults::{ANY, Astray, Cut, Fault, Greeting, Harm, Often, POST};
 use super::gateway::{self, MESSAGE_CONTENT, Order};
 use super::guilds::{Channel, Guild};
 use super::limits::{Bucket, Rule};
-use super::line::{Door, Line, Welcome};
+use super::line::Welcome;
+use super::loopback::{self, Doors};
 use super::people::Said;
 use super::record::{Ping, Request};
 use super::rest;
 use super::world::{Settings, World};
-use super::{Shared, Town};
-
-/// How long a test waits for something before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Discord. It stops when dropped.
 pub(crate) struct Discord {
@@ -40,28 +37,19 @@ impl Discord {
     /// Starts with the API at `port`; any, if that is 0.
     #[expect(clippy::unused_async, reason = "it needs the runtime around it")]
     pub(crate) async fn start_at(port: u16) -> Self {
-        let (api, api_welcome) = watch::channel(Welcome::Open);
-        let (gateway, gateway_welcome) = watch::channel(Welcome::Open);
-        let api_door = Door::new(port, api_welcome).unwrap();
-        let gateway_door = Door::new(0, gateway_welcome).unwrap();
-        let settings = settings(api_door.address(), gateway_door.address());
-        let town = Arc::new(Shared {
-            world: Mutex::new(World::new(settings)),
-            changes: watch::channel(0).0,
-            api,
-            gateway,
-        });
+        let doors = Doors::new(port).unwrap();
+        let (api, gateway) = doors.addresses();
+        let (shared, api, gateway) = doors.before(World::new(settings(api, gateway)));
+        let town = Arc::new(shared);
         let mut serving = JoinSet::new();
         let requests = Router::new()
             .fallback(rest::serve)
-            .with_state(Arc::clone(&town))
-            .into_make_service_with_connect_info::<Line>();
-        serving.spawn(async move { axum::serve(api_door, requests).await.unwrap() });
+            .with_state(Arc::clone(&town));
+        serving.spawn(loopback::serve(api, requests));
         let sockets = Router::new()
             .route("/", get(connection::open))
-            .with_state(Arc::clone(&town))
-            .into_make_service_with_connect_info::<Line>();
-        serving.spawn(async move { axum::serve(gateway_door, sockets).await.unwrap() });
+            .with_state(Arc::clone(&town));
+        serving.spawn(loopback::serve(gateway, sockets));
         serving.spawn(deliver_late(Arc::clone(&town)));
         Self {
             town,
@@ -131,8 +119,8 @@ impl Discord {
     /// Nothing goes wrong any more.
     pub(crate) fn calms_down(&self) {
         self.world().faults.clear();
-        self.town.api.send_replace(Welcome::Open);
-        self.town.gateway.send_replace(Welcome::Open);
+        self.town.api_is(Welcome::Open);
+        self.town.socket_is(Welcome::Open);
     }
 
     /// Events go astray from now on.
@@ -173,12 +161,12 @@ impl Discord {
 
     /// How the gateway's door is from now on.
     pub(crate) fn gateway_is(&self, welcome: Welcome) {
-        self.town.gateway.send_replace(welcome);
+        self.town.socket_is(welcome);
     }
 
     /// How the API's door is from now on.
     pub(crate) fn api_is(&self, welcome: Welcome) {
-        self.town.api.send_replace(welcome);
+        self.town.api_is(welcome);
     }
 
     /// Nothing is heard and nothing is said any more, and every line stays open, until it
@@ -330,14 +318,8 @@ impl Discord {
         what: &str,
         wanted: impl Fn() -> Option<T>,
     ) -> impl Future<Output = T> {
-        let caller = Location::caller();
-        async move {
-            let found = wait(&self.town, PATIENCE, wanted).await;
-            found.unwrap_or_else(|| {
-                let last = lately(&self.world());
-                give_up(&format!("{caller}: not so in time: {what}\n{last}"))
-            })
-        }
+        self.town
+            .eventually((Location::caller(), what), lately, wanted)
     }
 }
 
@@ -383,29 +365,6 @@ async fn deliver_late(town: Town) {
     }
 }
 
-/// Waits until `wanted` is there, looking whenever something has changed.
-pub(crate) async fn wait<T>(
-    town: &Town,
-    patience: Duration,
-    wanted: impl Fn() -> Option<T>,
-) -> Option<T> {
-    let mut changes = town.changes.subscribe();
-    let looking = async {
-        loop {
-            changes.borrow_and_update();
-            if let Some(found) = wanted() {
-                return found;
-            }
-            // Time passes too: an interaction fails without anybody doing anything.
-            let change = changes.changed();
-            drop(tokio::time::timeout(Duration::from_millis(100), change).await);
-            // Many changes are looked at together.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(patience, looking).await.ok()
-}
-
 fn lately(world: &World) -> String {
     let requests = world.record.requests.iter().rev().take(15).rev();
     let lines = requests.map(|request| {
@@ -415,12 +374,4 @@ fn lately(world: &World) -> String {
         format!("  {status} {} {}\n", request.method, request.path)
     });
     format!("the last requests:\n{}", lines.collect::<String>())
-}
-
-#[expect(
-    clippy::panic,
-    reason = "a test that waits in vain must say so and stop"
-)]
-pub(crate) fn give_up(why: &str) -> ! {
-    panic!("{why}")
 }

@@ -85,7 +85,7 @@ pub(crate) async fn serve(
     let mut response = answered(&shared, &asked, fault.as_ref(), number);
     shared.changed();
     if let Some(Fault::After(harm)) = fault {
-        response = harmed(&line, harm).await;
+        response = harm.done_to(&line).await;
     }
     response
 }
@@ -309,7 +309,7 @@ async fn before(
             if let Harm::Status(status) = harm {
                 shared.world().record.requests[number].status = Some(*status);
             }
-            Some(harmed(line, *harm).await)
+            Some(harm.done_to(line).await)
         },
         Fault::Slow(time) => {
             tokio::time::sleep(*time).await;
@@ -323,19 +323,6 @@ async fn before(
             None
         },
     }
-}
-
-async fn harmed(line: &Line, harm: Harm) -> Response {
-    match harm {
-        Harm::Torn => line.tear(),
-        Harm::Ended => line.end(),
-        Harm::Status(status) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            return (status, "upstream connect error").into_response();
-        },
-        Harm::Silence => return std::future::pending().await,
-    }
-    StatusCode::OK.into_response()
 }
 
 fn written(status: u16, body: &Value, mut headers: HeaderMap) -> Response {

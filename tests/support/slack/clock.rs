@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::time::Instant;
+use chrono::{DateTime, Utc};
 
 use super::super::chance::chance;
+use super::loopback::clock::Hands;
 
 /// An id as Slack writes it: a letter for the kind, then letters and digits.
 pub(crate) type Id = String;
@@ -17,9 +17,7 @@ pub(crate) type Id = String;
 pub(crate) type Ts = String;
 
 pub(crate) struct Clock {
-    began: Instant,
-    at: DateTime<Utc>,
-    skipped: Duration,
+    hands: Hands,
     last: i64,
     seed: u64,
 }
@@ -27,20 +25,18 @@ pub(crate) struct Clock {
 impl Clock {
     pub(crate) fn new() -> Self {
         Self {
-            began: Instant::now(),
-            at: Utc::now(),
-            skipped: Duration::ZERO,
+            hands: Hands::new(),
             last: 0,
             seed: 1,
         }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
-        self.at + TimeDelta::from_std(self.began.elapsed() + self.skipped).unwrap()
+        self.hands.now()
     }
 
     pub(crate) fn skip(&mut self, time: Duration) {
-        self.skipped += time;
+        self.hands.skip(time);
     }
 
     /// A new timestamp; later ones are greater, also as text.

@@ -1,11 +1,11 @@
 //! What can go wrong, when a test orders it.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use super::super::chance::chance;
+use super::loopback::faults::{self, Mishap};
 
-use super::super::chance::{chance, shuffle};
+pub(crate) use super::loopback::faults::{ANY, Astray, Greeting, Harm, Often};
 
 /// A way for a link of Socket Mode to be lost or to go bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +44,6 @@ pub(crate) enum Babble {
     HalfFrame,
 }
 
-/// How a link is received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Greeting {
-    Hello,
-    /// The WebSocket opens and nothing is said.
-    Silence,
-    /// The handshake is answered with a status instead.
-    Status(u16),
-    /// The handshake is never answered.
-    Unanswered,
-    /// The line is torn in the handshake.
-    Torn,
-}
-
 /// A way for a request to go wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fault {
@@ -77,20 +63,6 @@ pub(crate) enum Fault {
     Redirected(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Harm {
-    /// The line is torn: RST.
-    Torn,
-    /// The line ends.
-    Ended,
-    /// An answer with this status, and no body that says anything.
-    Status(u16),
-    /// No answer.
-    Silence,
-}
-
-/// All requests.
-pub(crate) const ANY: &str = "";
 pub(crate) const OPEN: &str = "apps.connections.open";
 pub(crate) const POST: &str = "chat.postMessage";
 pub(crate) const EDIT: &str = "chat.update";
@@ -102,121 +74,10 @@ pub(crate) const FILE: &str = "file";
 /// Something is posted to a `response_url`.
 pub(crate) const HOOK: &str = "response_url";
 
-/// How often an ordered fault happens.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Often {
-    Always,
-    Next(usize),
-    /// This many of a hundred, by chance from this seed.
-    Share(u64, u64),
-}
+/// What was ordered to go wrong; an event is the number of its delivery.
+pub(crate) type Faults = faults::Faults<Fault, usize>;
 
-#[derive(Default)]
-pub(crate) struct Faults {
-    orders: Vec<Ordered>,
-    greetings: VecDeque<Greeting>,
-    events: Astray,
-    held: Vec<(DateTime<Utc>, usize)>,
-    apart: Vec<usize>,
-}
-
-struct Ordered {
-    on: &'static str,
-    fault: Fault,
-    often: Often,
-}
-
-/// What becomes of events on their way.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) enum Astray {
-    #[default]
-    Not,
-    /// Each is sent twice, over two links if there are so many.
-    Twice,
-    /// Each is sent this much later.
-    Late(Duration),
-    /// They wait until so many are there, and are sent in another order, from this seed.
-    Shuffled(usize, u64),
-    /// As `Shuffled`, and every other one is sent twice.
-    Storm(usize, u64),
-    /// They are lost, and nobody sends them again.
-    Lost,
-}
-
-impl Faults {
-    pub(crate) fn order(&mut self, on: &'static str, fault: Fault, often: Often) {
-        self.orders.push(Ordered { on, fault, often });
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.orders.clear();
-        self.greetings.clear();
-        self.events = Astray::Not;
-    }
-
-    pub(crate) fn greet(&mut self, greetings: impl IntoIterator<Item = Greeting>) {
-        self.greetings.extend(greetings);
-    }
-
-    pub(crate) fn greeting(&mut self) -> Greeting {
-        self.greetings.pop_front().unwrap_or(Greeting::Hello)
-    }
-
-    /// Gives back the deliveries that still waited to be sent in another order.
-    pub(crate) fn lead_astray(&mut self, astray: Astray) -> Vec<usize> {
-        self.events = astray;
-        std::mem::take(&mut self.apart)
-    }
-
-    /// What goes wrong with a request to `method`.
-    pub(crate) fn fault(&mut self, method: &str) -> Option<Fault> {
-        let found = self
-            .orders
-            .iter_mut()
-            .filter(|order| order.on == ANY || order.on == method)
-            .find_map(|order| order.often.now().then(|| order.fault.now()));
-        self.orders
-            .retain(|order| !matches!(order.often, Often::Next(0)));
-        found
-    }
-
-    /// The deliveries that are sent in place of `event`.
-    pub(crate) fn astray(&mut self, event: usize, now: DateTime<Utc>) -> Vec<usize> {
-        match self.events {
-            Astray::Not => vec![event],
-            Astray::Lost => Vec::new(),
-            Astray::Twice => vec![event, event],
-            Astray::Late(by) => {
-                self.held
-                    .push((now + TimeDelta::from_std(by).unwrap(), event));
-                Vec::new()
-            },
-            Astray::Shuffled(many, seed) | Astray::Storm(many, seed) => {
-                if matches!(self.events, Astray::Storm(..)) && event.is_multiple_of(2) {
-                    self.apart.push(event);
-                }
-                self.apart.push(event);
-                if self.apart.len() < many {
-                    return Vec::new();
-                }
-                let mut sent = std::mem::take(&mut self.apart);
-                shuffle(&mut sent, seed);
-                sent
-            },
-        }
-    }
-
-    /// The deliveries whose time has come.
-    pub(crate) fn due(&mut self, now: DateTime<Utc>) -> Vec<usize> {
-        let held = std::mem::take(&mut self.held);
-        let (due, held): (Vec<_>, Vec<_>) = held.into_iter().partition(|(at, _)| *at <= now);
-        self.held = held;
-        due.into_iter().map(|(_, event)| event).collect()
-    }
-}
-
-impl Fault {
-    /// With chance turned into a number.
+impl Mishap for Fault {
     fn now(&mut self) -> Self {
         match self {
             Self::LimitedUpTo(most, seed) => {
@@ -228,20 +89,6 @@ impl Fault {
             | Self::Refused(_)
             | Self::Slow(_)
             | Self::Redirected(_) => self.clone(),
-        }
-    }
-}
-
-impl Often {
-    fn now(&mut self) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Next(left) => {
-                let now = *left > 0;
-                *left = left.saturating_sub(1);
-                now
-            },
-            Self::Share(percent, seed) => chance(seed) % 100 < *percent,
         }
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn open(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let greeting = shared.world().faults.greeting();
-    if let Some(response) = turned_away(greeting, &line).await {
+    if let Some(response) = greeting.turns_away(&line).await {
         return response;
     }
     let ticket = query.get("ticket").map_or("", String::as_str);
@@ -70,18 +70,6 @@ fn lifetime(shared: &Shared, query: &BTreeMap<String, String>) -> Duration {
 }
 
 /// What is answered to a handshake that is not welcome.
-async fn turned_away(greeting: Greeting, line: &Line) -> Option<Response> {
-    match greeting {
-        Greeting::Hello | Greeting::Silence => None,
-        Greeting::Status(status) => Some(StatusCode::from_u16(status).unwrap().into_response()),
-        Greeting::Unanswered => std::future::pending().await,
-        Greeting::Torn => {
-            line.tear();
-            Some(StatusCode::OK.into_response())
-        },
-    }
-}
-
 /// How a link behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Manner {

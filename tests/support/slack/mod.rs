@@ -55,33 +55,15 @@ pub(crate) mod town;
 mod views;
 pub(crate) mod world;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
-use tokio::sync::watch;
-
-use super::line::Welcome;
 use world::World;
 
+pub(crate) use super::loopback;
 pub(crate) use town::Slack;
 
 /// What the servers, the people and the tests share.
-pub(crate) struct Shared {
-    world: Mutex<World>,
-    changes: watch::Sender<u64>,
-    api: watch::Sender<Welcome>,
-    socket: watch::Sender<Welcome>,
-}
-
-impl Shared {
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap()
-    }
-
-    /// Wakes whoever waits for something to happen.
-    pub(crate) fn changed(&self) {
-        self.changes.send_modify(|count| *count += 1);
-    }
-}
+pub(crate) type Shared = loopback::Shared<World>;
 
 /// A hold on the town that its workspaces, channels and people have.
 pub(crate) type Town = Arc<Shared>;

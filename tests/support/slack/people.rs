@@ -17,14 +17,14 @@ use super::chat::{self, Draft, New};
 use super::clock::{self, Id, Ts};
 use super::events;
 use super::interactions::{self, Asked, State, What};
+use super::loopback::people::{looks, media_type, named};
+use super::loopback::seen::transcript;
+use super::loopback::{PATIENCE, give_up};
 use super::objects::{self, Metadata};
 use super::places::Channel;
-use super::seen::{self, Seen, transcript};
-use super::town::{give_up, wait};
+use super::seen::{self, Seen};
 use super::views;
 use super::world::{self, AssistantThread, File, Rank, Rule, Subtype, Switch, User, World};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Clone)]
 pub(crate) struct Person {
@@ -259,16 +259,6 @@ fn channels_near<'a>(world: &'a World, channel: &str) -> Vec<&'a world::Channel>
     channels
 }
 
-/// A text with names in place of what stands for them; the longest name counts.
-fn named(text: &str, mut names: Vec<(String, String)>) -> String {
-    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
-    let mut text = text.to_owned();
-    for (name, mention) in names {
-        text = text.replace(&name, &mention);
-    }
-    text
-}
-
 /// A text with its links in angle brackets.
 fn linked(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
@@ -324,22 +314,13 @@ fn element(name: &str) -> Value {
 
 /// Keeps a file that somebody shares in a channel.
 fn keep(world: &mut World, (owner, channel): (&str, &str), name: &str, bytes: &[u8]) -> Id {
-    let extension = name.rsplit('.').next().unwrap_or("");
-    let mime = match extension {
-        "md" => "text/markdown",
-        "txt" => "text/plain",
-        "html" => "text/html",
-        "pdf" => "application/pdf",
-        "png" => "image/png",
-        _ => "application/octet-stream",
-    };
     let id = world.clock.id("F");
     let file = File {
         id: id.clone(),
         team: world.users[owner].team.clone(),
         owner: owner.to_owned(),
         name: name.to_owned(),
-        mime: mime.to_owned(),
+        mime: media_type(name).to_owned(),
         bytes: Arc::new(bytes.to_vec()),
         channels: BTreeSet::from([channel.to_owned()]),
         created: world.clock.now(),
@@ -473,7 +454,7 @@ impl Person {
     ) -> impl Future<Output = Run> {
         let caller = Location::caller();
         async move {
-            let view = wait(&self.town, PATIENCE, || self.form(run)).await;
+            let view = self.town.wait(PATIENCE, || self.form(run)).await;
             let view =
                 view.unwrap_or_else(|| give_up(&format!("{caller}: no form was opened")));
             self.sends(&view, texts)
@@ -729,17 +710,10 @@ impl Person {
         channel: &Channel,
         wanted: impl Fn(&[Seen]) -> Option<T>,
     ) -> impl Future<Output = T> {
-        let caller = Location::caller();
-        async move {
-            let found = wait(&self.town, patience, || wanted(&self.sees(channel))).await;
-            found.unwrap_or_else(|| {
-                let seen = transcript(&self.sees(channel));
-                let name = channel.name();
-                give_up(&format!(
-                    "{caller}: not seen in #{name} within {patience:?}:\n{seen}"
-                ))
-            })
-        }
+        let said = (Location::caller(), || {
+            format!("not seen in #{}", channel.name())
+        });
+        looks(&self.town, said, patience, || self.sees(channel), wanted)
     }
 
     /// Waits for the bot's first reply to what was said, whole or not: the first that stands in
@@ -748,7 +722,7 @@ impl Person {
     pub(crate) fn reply_to(&self, said: impl Into<Said>) -> impl Future<Output = Seen> {
         let said = said.into();
         let (root, channel) = (self.root(&said), self.here(&said.channel));
-        let caller = Location::caller();
+        let what = (Location::caller(), || "no reply".to_owned());
         async move {
             let reply = |seen: &[Seen]| {
                 let mut seen = seen.iter();
@@ -756,11 +730,7 @@ impl Person {
                     |one: &&Seen| one.reply_to.as_ref() == Some(&root) && one.ts > said.ts;
                 seen.find(|one| under(one) && one.by == "saseo").cloned()
             };
-            let found = wait(&self.town, PATIENCE, || reply(&self.sees(&channel))).await;
-            found.unwrap_or_else(|| {
-                let seen = transcript(&self.sees(&channel));
-                give_up(&format!("{caller}: no reply within {PATIENCE:?}:\n{seen}"))
-            })
+            looks(&self.town, what, PATIENCE, || self.sees(&channel), reply).await
         }
     }
 

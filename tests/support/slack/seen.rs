@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::blocks;
 use super::clock::{self, Id, Ts};
 use super::interactions::{State, What};
+use super::loopback::seen::below;
 use super::mentions;
 use super::streams;
 use super::world::{Kind, Message, StreamState, Subtype, World};
@@ -212,30 +213,12 @@ impl fmt::Display for Seen {
             Shown::Stuck => write!(f, " ▌(stuck)")?,
             Shown::Deleted => write!(f, " (deleted)")?,
         }
-        for file in &self.files {
-            write!(f, "\n    file {file}")?;
-        }
-        if !self.buttons.is_empty() {
-            write!(f, "\n   ")?;
-        }
-        for button in &self.buttons {
-            match &button.url {
-                Some(url) => write!(f, " [{} → {url}]", button.label)?,
-                None => write!(f, " [{}]", button.label)?,
-            }
-        }
+        let buttons = self.buttons.iter();
+        let buttons = buttons.map(|button| (&*button.label, button.url.as_deref()));
+        below(f, &self.files, buttons)?;
         if !self.reactions.is_empty() {
             write!(f, "\n    :{}:", self.reactions.join(": :"))?;
         }
         Ok(())
     }
-}
-
-/// What was seen, to be read by whoever looks for a failure.
-pub(crate) fn transcript(seen: &[Seen]) -> String {
-    if seen.is_empty() {
-        return "  (nothing)".to_owned();
-    }
-    let lines = seen.iter().map(|one| format!("  {one}"));
-    lines.collect::<Vec<_>>().join("\n")
 }

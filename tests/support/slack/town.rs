@@ -3,22 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::panic::Location;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::super::line::{Door, Line, Welcome};
+use super::super::line::Welcome;
+use super::Town;
 use super::api;
 use super::clock::Clock;
 use super::events::EVENTS;
 use super::faults::{ANY, Astray, Cut, FILE, Fault, Faults, Greeting, HOOK, Harm, Often, POST};
 use super::limits::{Limits, Rate, Tier};
 use super::link;
+use super::loopback::{self, Doors, PATIENCE};
 use super::manifest::Manifest;
 use super::methods;
 use super::people::Said;
@@ -28,10 +30,6 @@ use super::record::{Ping, Record, Request};
 use super::sender::{self, Answer, Signed};
 use super::socket::{Links, Order};
 use super::world::{App, Envelopes, Settings, Standing, Streaming, Switch, World};
-use super::{Shared, Town};
-
-/// How long a test waits for something before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Slack. It stops when dropped.
 pub(crate) struct Slack {
@@ -47,30 +45,22 @@ impl Slack {
     /// Starts with the API at `port`; any, if that is 0.
     #[expect(clippy::unused_async, reason = "it needs the runtime around it")]
     pub(crate) async fn start_at(port: u16) -> Self {
-        let (api, api_welcome) = watch::channel(Welcome::Open);
-        let (socket, socket_welcome) = watch::channel(Welcome::Open);
-        let api_door = Door::new(port, api_welcome).unwrap();
-        let socket_door = Door::new(0, socket_welcome).unwrap();
+        let doors = Doors::new(port).unwrap();
+        let (api, socket) = doors.addresses();
         let (outbox, parcels) = mpsc::unbounded_channel();
-        let mut world = world(api_door.address(), socket_door.address());
+        let mut world = world(api, socket);
         world.office.outbox = Some(outbox);
-        let town = Arc::new(Shared {
-            world: Mutex::new(world),
-            changes: watch::channel(0).0,
-            api,
-            socket,
-        });
+        let (shared, api, socket) = doors.before(world);
+        let town = Arc::new(shared);
         let mut serving = JoinSet::new();
         let requests = Router::new()
             .fallback(api::serve)
-            .with_state(Arc::clone(&town))
-            .into_make_service_with_connect_info::<Line>();
-        serving.spawn(async move { axum::serve(api_door, requests).await.unwrap() });
+            .with_state(Arc::clone(&town));
+        serving.spawn(loopback::serve(api, requests));
         let sockets = Router::new()
             .route("/link/", get(link::open))
-            .with_state(Arc::clone(&town))
-            .into_make_service_with_connect_info::<Line>();
-        serving.spawn(async move { axum::serve(socket_door, sockets).await.unwrap() });
+            .with_state(Arc::clone(&town));
+        serving.spawn(loopback::serve(socket, sockets));
         serving.spawn(sender::work(Arc::clone(&town), parcels));
         serving.spawn(keep_time(Arc::clone(&town)));
         Self {
@@ -191,8 +181,8 @@ impl Slack {
         self.orders(usize::MAX, &Order::Heal);
         self.leads_astray(Astray::Not);
         self.world().faults.clear();
-        self.town.api.send_replace(Welcome::Open);
-        self.town.socket.send_replace(Welcome::Open);
+        self.town.api_is(Welcome::Open);
+        self.town.socket_is(Welcome::Open);
     }
 
     /// Events go astray from now on; those that still waited are sent.
@@ -240,12 +230,12 @@ impl Slack {
 
     /// How Socket Mode's door is from now on.
     pub(crate) fn socket_is(&self, welcome: Welcome) {
-        self.town.socket.send_replace(welcome);
+        self.town.socket_is(welcome);
     }
 
     /// How the API's door is from now on.
     pub(crate) fn api_is(&self, welcome: Welcome) {
-        self.town.api.send_replace(welcome);
+        self.town.api_is(welcome);
     }
 
     /// Nothing is heard and nothing is said any more, and every line stays open, until it
@@ -441,14 +431,8 @@ impl Slack {
         what: &str,
         wanted: impl Fn() -> Option<T>,
     ) -> impl Future<Output = T> {
-        let caller = Location::caller();
-        async move {
-            let found = wait(&self.town, PATIENCE, wanted).await;
-            found.unwrap_or_else(|| {
-                let last = lately(&self.world());
-                give_up(&format!("{caller}: not so in time: {what}\n{last}"))
-            })
-        }
+        self.town
+            .eventually((Location::caller(), what), lately, wanted)
     }
 }
 
@@ -549,29 +533,6 @@ async fn keep_time(town: Town) {
     }
 }
 
-/// Waits until `wanted` is there, looking whenever something has changed.
-pub(crate) async fn wait<T>(
-    town: &Town,
-    patience: Duration,
-    wanted: impl Fn() -> Option<T>,
-) -> Option<T> {
-    let mut changes = town.changes.subscribe();
-    let looking = async {
-        loop {
-            changes.borrow_and_update();
-            if let Some(found) = wanted() {
-                return found;
-            }
-            // Time passes too: a stream ends without anybody doing anything.
-            let change = changes.changed();
-            drop(tokio::time::timeout(Duration::from_millis(100), change).await);
-            // Many changes are looked at together.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(patience, looking).await.ok()
-}
-
 fn lately(world: &World) -> String {
     let requests = world.record.requests.iter().rev().take(15).rev();
     let lines = requests.map(|request| {
@@ -591,12 +552,4 @@ fn lately(world: &World) -> String {
         "events: {events}; the last requests:\n{}",
         lines.collect::<String>()
     )
-}
-
-#[expect(
-    clippy::panic,
-    reason = "a test that waits in vain must say so and stop"
-)]
-pub(crate) fn give_up(why: &str) -> ! {
-    panic!("{why}")
 }
