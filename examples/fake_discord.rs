@@ -16,6 +16,7 @@ mod chance;
 #[expect(dead_code, reason = "the tests use what is not used here")]
 #[path = "../tests/support/discord/mod.rs"]
 mod discord;
+mod keyboard;
 #[path = "../tests/support/line.rs"]
 mod line;
 #[expect(dead_code, reason = "the tests use what is not used here")]
@@ -25,7 +26,6 @@ mod loopback;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
 
 use discord::Discord;
 use discord::commands::{CHAT_INPUT, Command, MESSAGE, SUB_COMMAND, SUB_COMMAND_GROUP};
@@ -33,8 +33,9 @@ use discord::guilds::{Channel, Guild};
 use discord::people::{Given, Person, Run};
 use discord::seen::{Seen, Shown};
 use discord::world::World;
+use keyboard::Printed;
+use loopback::people;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const PORT: u16 = 8_765;
 
@@ -77,12 +78,11 @@ async fn main() {
         guild,
         mina,
         place: general,
-        shown: BTreeMap::new(),
-        buttons: Vec::new(),
+        printed: Printed::nothing(),
         last: None,
         here: false,
     };
-    desk.sits().await;
+    keyboard::sit(&mut desk).await;
 }
 
 /// Mina at the keyboard.
@@ -91,54 +91,29 @@ struct Desk {
     guild: Guild,
     mina: Person,
     place: Channel,
-    /// What was printed of each message.
-    shown: BTreeMap<u64, String>,
-    /// The buttons that were printed: message and custom id.
-    buttons: Vec<(u64, String)>,
+    /// The messages and the forms, and the buttons: message and custom id.
+    printed: Printed<u64, (u64, String)>,
     last: Option<Run>,
     /// Whether the bot is connected.
     here: bool,
 }
 
-impl Desk {
-    async fn sits(&mut self) {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        loop {
-            tokio::select! {
-                line = lines.next_line() => match line {
-                    Ok(Some(line)) if line.trim() != "!quit" => self.takes(line.trim()).await,
-                    Ok(_) | Err(_) => return self.leaves().await,
-                },
-                () = tokio::time::sleep(Duration::from_millis(150)) => {},
-            }
-            self.prints();
-        }
+impl keyboard::Desk for Desk {
+    fn says(&self, words: &str) {
+        self.mina.says(&self.place, words);
     }
 
-    /// Lets the bot finish what was asked in a script that has ended.
-    async fn leaves(&mut self) {
-        for _ in 0..20 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            self.prints();
-        }
-    }
-
-    async fn takes(&mut self, line: &str) {
-        if line.is_empty() {
-            return;
-        }
-        let done = if let Some(command) = line.strip_prefix('/') {
-            self.runs(command)
-        } else if let Some(order) = line.strip_prefix('!') {
-            let (order, rest) = order.split_once(' ').unwrap_or((order, ""));
-            self.obeys(order, rest.trim()).await
-        } else {
-            self.mina.says(&self.place, line);
-            Ok(())
+    fn runs(&mut self, command: &str) -> Result<(), String> {
+        let (name, given) = {
+            let world = self.town.world();
+            understood(&world, self.guild.id, command)?
         };
-        if let Err(why) = done {
-            println!("! {why}");
-        }
+        let given: Vec<(&str, Given)> = given
+            .iter()
+            .map(|(name, given)| (&**name, given.clone()))
+            .collect();
+        self.last = Some(self.mina.runs(&self.place, &name, &given));
+        Ok(())
     }
 
     async fn obeys(&mut self, order: &str, rest: &str) -> Result<(), String> {
@@ -181,6 +156,36 @@ impl Desk {
         Ok(())
     }
 
+    /// Prints what is new or has changed, wherever Mina can see it.
+    fn prints(&mut self) {
+        let channels: Vec<(u64, String)> = {
+            let world = self.town.world();
+            let channels = world.channels.values();
+            channels.map(|one| (one.id, one.name.clone())).collect()
+        };
+        for (id, name) in channels {
+            let channel = Channel {
+                town: Arc::clone(&self.mina.town),
+                id,
+            };
+            for seen in self.mina.sees(&channel) {
+                self.prints_one(&name, &seen);
+            }
+        }
+        self.opens();
+        let here = {
+            let world = self.town.world();
+            let mut sessions = world.gateway.sessions.iter();
+            sessions.any(|session| session.link.is_some())
+        };
+        if here != self.here {
+            self.here = here;
+            println!("— saseo {}", if here { "is here" } else { "has gone" });
+        }
+    }
+}
+
+impl Desk {
     fn latest(&self, wanted: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
         let seen = self.mina.sees(&self.place);
         let found = seen.into_iter().rev().find(wanted);
@@ -189,15 +194,13 @@ impl Desk {
 
     fn attaches(&self, rest: &str) -> Result<(), String> {
         let (path, words) = rest.split_once(' ').unwrap_or((rest, ""));
-        let (name, bytes) = read(path)?;
+        let (name, bytes) = keyboard::read(path)?;
         self.mina.attaches(&self.place, words, &[(&*name, &*bytes)]);
         Ok(())
     }
 
     fn presses(&mut self, number: &str) -> Result<(), String> {
-        let number: usize = number.parse().map_err(|_| "which one?")?;
-        let found = number.checked_sub(1).and_then(|at| self.buttons.get(at));
-        let (message, button) = found.cloned().ok_or("there is no such button")?;
+        let (message, button) = self.printed.button(number)?;
         let seen = self.latest(|seen| seen.id == message)?;
         let works = seen.button(&button).is_some_and(|button| !button.disabled);
         if !works {
@@ -213,10 +216,7 @@ impl Desk {
         if !open {
             return Err("no form is open".to_owned());
         }
-        let pairs = rest.split(';').filter_map(|pair| pair.split_once('='));
-        let texts: Vec<(&str, &str)> =
-            pairs.map(|(key, text)| (key.trim(), text.trim())).collect();
-        self.last = Some(self.mina.fills_in(run, &texts).await);
+        self.last = Some(self.mina.fills_in(run, &keyboard::filled(rest)).await);
         Ok(())
     }
 
@@ -253,22 +253,6 @@ impl Desk {
                 println!("      {} {about}", text(option, "name"));
             }
         }
-    }
-}
-
-/// Running commands.
-impl Desk {
-    fn runs(&mut self, line: &str) -> Result<(), String> {
-        let (name, given) = {
-            let world = self.town.world();
-            understood(&world, self.guild.id, line)?
-        };
-        let given: Vec<(&str, Given)> = given
-            .iter()
-            .map(|(name, given)| (&**name, given.clone()))
-            .collect();
-        self.last = Some(self.mina.runs(&self.place, &name, &given));
-        Ok(())
     }
 }
 
@@ -341,7 +325,7 @@ fn value(option: &Value, text: &str) -> Result<Given, String> {
         Some(5) => text.parse().map(Given::Flag).map_err(|_| wrong()),
         Some(10) => text.parse().map(Given::Number).map_err(|_| wrong()),
         Some(11) => {
-            let (name, bytes) = read(text.trim_start_matches('@'))?;
+            let (name, bytes) = keyboard::read(text.trim_start_matches('@'))?;
             Ok(Given::File(name, bytes))
         },
         _ => Ok(Given::Text(chosen.unwrap_or(text).to_owned())),
@@ -369,67 +353,25 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or("")
 }
 
-fn read(path: &str) -> Result<(String, Vec<u8>), String> {
-    let bytes = std::fs::read(path).map_err(|why| format!("{path}: {why}"))?;
-    let name = path.rsplit('/').next().unwrap_or(path);
-    Ok((name.to_owned(), bytes))
-}
-
 /// Printing.
 impl Desk {
-    /// Prints what is new or has changed, wherever Mina can see it.
-    fn prints(&mut self) {
-        let channels: Vec<(u64, String)> = {
-            let world = self.town.world();
-            let channels = world.channels.values();
-            channels.map(|one| (one.id, one.name.clone())).collect()
-        };
-        for (id, name) in channels {
-            let channel = Channel {
-                town: Arc::clone(&self.mina.town),
-                id,
-            };
-            for seen in self.mina.sees(&channel) {
-                self.prints_one(&name, &seen);
-            }
-        }
-        self.opens();
-        let here = {
-            let world = self.town.world();
-            let mut sessions = world.gateway.sessions.iter();
-            sessions.any(|session| session.link.is_some())
-        };
-        if here != self.here {
-            self.here = here;
-            println!("— saseo {}", if here { "is here" } else { "has gone" });
-        }
-    }
-
     fn prints_one(&mut self, channel: &str, seen: &Seen) {
         let text = named(&self.town.world(), &seen.to_string());
-        let before = self.shown.insert(seen.id, text.clone());
-        if before.as_ref() == Some(&text) {
+        let Some(mark) = self.printed.mark(seen.id, &text) else {
             return;
-        }
+        };
         let place = if channel.is_empty() {
             "direct".to_owned()
         } else {
             format!("#{channel}")
         };
-        let mark = if before.is_some() { "~" } else { " " };
         println!("{mark} {place} {text}");
         let usable = seen.buttons.iter().filter(|button| !button.disabled);
         for button in usable {
-            let Some(id) = &button.custom_id else {
-                continue;
-            };
-            let entry = (seen.id, id.clone());
-            let known = self.buttons.iter().position(|one| *one == entry);
-            let number = known.unwrap_or_else(|| {
-                self.buttons.push(entry);
-                self.buttons.len() - 1
-            });
-            println!("      !press {} is [{}]", number + 1, button.label);
+            if let Some(id) = &button.custom_id {
+                let entry = (seen.id, id.clone());
+                self.printed.numbers(entry, &button.label);
+            }
         }
     }
 
@@ -439,10 +381,10 @@ impl Desk {
             return;
         };
         let modal = self.town.world().interactions[&run.id].modal.clone();
-        let Some(modal) = modal.filter(|_| !self.shown.contains_key(&run.id)) else {
+        let new = |_: &Value| self.printed.mark(run.id, "a form").is_some();
+        let Some(modal) = modal.filter(new) else {
             return;
         };
-        self.shown.insert(run.id, "a form".to_owned());
         println!("  a form: {}", text(&modal, "title"));
         let rows = modal["components"].as_array().into_iter().flatten();
         let parts = rows
@@ -456,9 +398,7 @@ impl Desk {
 
 /// `text` with people's names in place of their numbers.
 fn named(world: &World, text: &str) -> String {
-    let mut text = text.to_owned();
-    for user in world.users.values() {
-        text = text.replace(&format!("<@{}>", user.id), &format!("@{}", user.name));
-    }
-    text
+    let users = world.users.values();
+    let names = users.map(|user| (format!("<@{}>", user.id), format!("@{}", user.name)));
+    people::named(text, names.collect())
 }

@@ -13,6 +13,7 @@
 
 #[path = "../tests/support/chance.rs"]
 mod chance;
+mod keyboard;
 #[path = "../tests/support/line.rs"]
 mod line;
 #[expect(dead_code, reason = "the tests use what is not used here")]
@@ -24,15 +25,15 @@ mod slack;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use keyboard::Printed;
+use loopback::people;
 use slack::Slack;
 use slack::clock::{Id, Ts};
 use slack::people::{Person, Run, Said};
 use slack::places::{Channel, Workspace};
 use slack::seen::{Seen, Shown};
 use slack::world::{Kind, World};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 const PORT: u16 = 8_766;
 
@@ -75,15 +76,14 @@ async fn main() {
         library,
         mina,
         place: general,
-        shown: BTreeMap::new(),
+        printed: Printed::nothing(),
         statuses: BTreeMap::new(),
-        buttons: Vec::new(),
         last: None,
         forms: Vec::new(),
         home: None,
         links: 0,
     };
-    desk.sits().await;
+    keyboard::sit(&mut desk).await;
 }
 
 /// Mina at the keyboard.
@@ -92,12 +92,10 @@ struct Desk {
     library: Workspace,
     mina: Person,
     place: Channel,
-    /// What was printed of each message.
-    shown: BTreeMap<(Id, Ts), String>,
+    /// The messages, and the buttons: message and action id.
+    printed: Printed<(Id, Ts), (Said, String)>,
     /// What was printed of what the app says it is doing.
     statuses: BTreeMap<(Id, Ts), String>,
-    /// The buttons that were printed: message and action id.
-    buttons: Vec<(Said, String)>,
     last: Option<Run>,
     /// The forms that were printed.
     forms: Vec<Id>,
@@ -106,53 +104,18 @@ struct Desk {
     links: usize,
 }
 
-impl Desk {
-    async fn sits(&mut self) {
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        loop {
-            tokio::select! {
-                line = lines.next_line() => match line {
-                    Ok(Some(line)) if line.trim() != "!quit" => self.takes(line.trim()).await,
-                    Ok(_) | Err(_) => return self.leaves().await,
-                },
-                () = tokio::time::sleep(Duration::from_millis(150)) => {},
-            }
-            self.prints();
-        }
+impl keyboard::Desk for Desk {
+    fn says(&self, words: &str) {
+        self.mina.says(&self.place, words);
     }
 
-    /// Lets the bot finish what was asked in a script that has ended.
-    async fn leaves(&mut self) {
-        for _ in 0..20 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            self.prints();
+    fn runs(&mut self, command: &str) -> Result<(), String> {
+        let (name, text) = command.split_once(' ').unwrap_or((command, ""));
+        let name = format!("/{name}");
+        if !self.mina.can_run(&name) {
+            return Err(format!("the app has no {name}"));
         }
-    }
-
-    async fn takes(&mut self, line: &str) {
-        if line.is_empty() {
-            return;
-        }
-        let done = if line.starts_with('/') {
-            self.runs(line)
-        } else if let Some(order) = line.strip_prefix('!') {
-            let (order, rest) = order.split_once(' ').unwrap_or((order, ""));
-            self.obeys(order, rest.trim()).await
-        } else {
-            self.mina.says(&self.place, line);
-            Ok(())
-        };
-        if let Err(why) = done {
-            println!("! {why}");
-        }
-    }
-
-    fn runs(&mut self, line: &str) -> Result<(), String> {
-        let (command, text) = line.split_once(' ').unwrap_or((line, ""));
-        if !self.mina.can_run(command) {
-            return Err(format!("the app has no {command}"));
-        }
-        self.last = Some(self.mina.runs(&self.place, command, text));
+        self.last = Some(self.mina.runs(&self.place, &name, text));
         Ok(())
     }
 
@@ -187,80 +150,6 @@ impl Desk {
         Ok(())
     }
 
-    fn latest(&self, wanted: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
-        let seen = self.mina.sees(&self.place);
-        let found = seen.into_iter().rev().find(wanted);
-        found.ok_or_else(|| "there is no such message".to_owned())
-    }
-
-    fn attaches(&self, rest: &str) -> Result<(), String> {
-        let (path, words) = rest.split_once(' ').unwrap_or((rest, ""));
-        let bytes = std::fs::read(path).map_err(|why| format!("{path}: {why}"))?;
-        let name = path.rsplit('/').next().unwrap_or(path);
-        self.mina.attaches(&self.place, words, &[(name, &*bytes)]);
-        Ok(())
-    }
-
-    fn presses(&mut self, number: &str) -> Result<(), String> {
-        let number: usize = number.parse().map_err(|_| "which one?")?;
-        let found = number.checked_sub(1).and_then(|at| self.buttons.get(at));
-        let (said, button) = found.cloned().ok_or("there is no such button")?;
-        let channel = Channel {
-            town: Arc::clone(&self.mina.town),
-            id: said.channel.clone(),
-        };
-        let seen = self.mina.sees(&channel);
-        let there = seen
-            .iter()
-            .any(|seen| seen.ts == said.ts && seen.button(&button).is_some());
-        if !there {
-            return Err("that button is gone".to_owned());
-        }
-        self.last = Some(self.mina.presses(said, &button));
-        Ok(())
-    }
-
-    fn chooses(&mut self, name: &str) -> Result<(), String> {
-        let there = self.town.world().app.shortcuts.contains_key(name);
-        if !there {
-            return Err(format!("the menu has no {name}"));
-        }
-        let said = self.latest(|seen| seen.shown != Shown::Failed)?;
-        self.last = Some(self.mina.runs_on(&said, name));
-        Ok(())
-    }
-
-    async fn fills_in(&mut self, rest: &str) -> Result<(), String> {
-        let run = self.last.clone().ok_or("no form is open")?;
-        self.mina.form(&run).ok_or("no form is open")?;
-        let pairs = rest.split(';').filter_map(|pair| pair.split_once('='));
-        let texts: Vec<(&str, &str)> =
-            pairs.map(|(key, text)| (key.trim(), text.trim())).collect();
-        self.mina.fills_in(&run, &texts).await;
-        Ok(())
-    }
-
-    fn goes(&mut self, name: &str) -> Result<(), String> {
-        let name = name.trim_start_matches('#');
-        let found = {
-            let world = self.town.world();
-            let mut channels = world.channels.values();
-            channels
-                .find(|channel| channel.name == name && channel.team == self.library.id)
-                .map(|channel| channel.id.clone())
-        };
-        let id = found.ok_or_else(|| format!("there is no #{name}"))?;
-        self.place = Channel {
-            town: Arc::clone(&self.mina.town),
-            id,
-        };
-        println!("— you are in #{name}");
-        Ok(())
-    }
-}
-
-/// Printing.
-impl Desk {
     /// Prints what is new or has changed, wherever Mina can see it.
     fn prints(&mut self) {
         let channels: Vec<(Id, String)> = {
@@ -290,24 +179,87 @@ impl Desk {
             println!("— saseo has {links} links");
         }
     }
+}
 
+impl Desk {
+    fn latest(&self, wanted: impl Fn(&Seen) -> bool) -> Result<Seen, String> {
+        let seen = self.mina.sees(&self.place);
+        let found = seen.into_iter().rev().find(wanted);
+        found.ok_or_else(|| "there is no such message".to_owned())
+    }
+
+    fn attaches(&self, rest: &str) -> Result<(), String> {
+        let (path, words) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (name, bytes) = keyboard::read(path)?;
+        self.mina.attaches(&self.place, words, &[(&*name, &*bytes)]);
+        Ok(())
+    }
+
+    fn presses(&mut self, number: &str) -> Result<(), String> {
+        let (said, button) = self.printed.button(number)?;
+        let channel = Channel {
+            town: Arc::clone(&self.mina.town),
+            id: said.channel.clone(),
+        };
+        let seen = self.mina.sees(&channel);
+        let there = seen
+            .iter()
+            .any(|seen| seen.ts == said.ts && seen.button(&button).is_some());
+        if !there {
+            return Err("that button is gone".to_owned());
+        }
+        self.last = Some(self.mina.presses(said, &button));
+        Ok(())
+    }
+
+    fn chooses(&mut self, name: &str) -> Result<(), String> {
+        let there = self.town.world().app.shortcuts.contains_key(name);
+        if !there {
+            return Err(format!("the menu has no {name}"));
+        }
+        let said = self.latest(|seen| seen.shown != Shown::Failed)?;
+        self.last = Some(self.mina.runs_on(&said, name));
+        Ok(())
+    }
+
+    async fn fills_in(&mut self, rest: &str) -> Result<(), String> {
+        let run = self.last.clone().ok_or("no form is open")?;
+        self.mina.form(&run).ok_or("no form is open")?;
+        self.mina.fills_in(&run, &keyboard::filled(rest)).await;
+        Ok(())
+    }
+
+    fn goes(&mut self, name: &str) -> Result<(), String> {
+        let name = name.trim_start_matches('#');
+        let found = {
+            let world = self.town.world();
+            let mut channels = world.channels.values();
+            channels
+                .find(|channel| channel.name == name && channel.team == self.library.id)
+                .map(|channel| channel.id.clone())
+        };
+        let id = found.ok_or_else(|| format!("there is no #{name}"))?;
+        self.place = Channel {
+            town: Arc::clone(&self.mina.town),
+            id,
+        };
+        println!("— you are in #{name}");
+        Ok(())
+    }
+}
+
+/// Printing.
+impl Desk {
     fn prints_one(&mut self, channel: &str, seen: &Seen) {
         let text = named(&self.town.world(), &seen.to_string());
         let key = (seen.channel.clone(), seen.ts.clone());
-        let before = self.shown.insert(key, text.clone());
-        if before.as_ref() == Some(&text) {
+        let Some(mark) = self.printed.mark(key, &text) else {
             return;
-        }
-        let mark = if before.is_some() { "~" } else { " " };
+        };
         println!("{mark} {channel} {text}");
         for button in &seen.buttons {
             let entry = (Said::from(seen), button.action.clone());
-            let known = self.buttons.iter().position(|one| *one == entry);
-            let number = known.unwrap_or_else(|| {
-                self.buttons.push(entry);
-                self.buttons.len() - 1
-            });
-            println!("      !press {} is [{}]", number + 1, button.label);
+            self.printed.numbers(entry, &button.label);
         }
     }
 
@@ -350,9 +302,7 @@ fn place(kind: Kind, name: &str) -> String {
 
 /// `text` with people's names in place of their ids.
 fn named(world: &World, text: &str) -> String {
-    let mut text = text.to_owned();
-    for user in world.users.values() {
-        text = text.replace(&format!("<@{}>", user.id), &format!("@{}", user.name));
-    }
-    text
+    let users = world.users.values();
+    let names = users.map(|user| (format!("<@{}>", user.id), format!("@{}", user.name)));
+    people::named(text, names.collect())
 }

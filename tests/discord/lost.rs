@@ -390,7 +390,7 @@ async fn what_the_disk_refused_is_heard_by_the_next_run() {
         unreachable!("two people")
     };
     let first = bot(&discord, town(Script::saying(ANSWER)).await, watchful()).await;
-    first.disk.refuses(mina);
+    first.disk.refuses(&mina.id);
     crowd
         .said
         .push(mina.mentions_bot(&crowd.channels[0], QUESTION).id);

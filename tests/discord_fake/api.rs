@@ -1,21 +1,14 @@
 //! Plain requests to the API, for what a client library would not send.
 
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::support::discord::Discord;
+use crate::support::plain::{Answer, client};
 
 pub(super) struct Api {
     client: reqwest::Client,
     base: String,
     token: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
 }
 
 impl Answer {
@@ -24,15 +17,14 @@ impl Answer {
     }
 
     pub(super) fn says(&self, header: &str) -> Option<f64> {
-        self.headers.get(header)?.to_str().ok()?.parse().ok()
+        self.header(header)
     }
 }
 
 impl Api {
     pub(super) fn of(town: &Discord) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
         Self {
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: client(),
             base: format!("{}/api/v10", town.api()),
             token: town.token(),
         }
@@ -55,15 +47,7 @@ impl Api {
         } else {
             request.json(body)
         };
-        let response = request.send().await.ok()?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.ok()?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Some(Answer {
-            status,
-            headers,
-            body,
-        })
+        Answer::read(request.send().await.ok()?).await
     }
 
     pub(super) async fn asks(&self, method: &str, path: &str, body: &Value) -> Answer {

@@ -1,19 +1,15 @@
 //! Slack and Discord at once, with one library and one model.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use saseo::adapters::clock::SystemClock;
 use saseo::adapters::discord::{Discord as DiscordLine, DiscordSettings, Pulse};
-use saseo::adapters::slack::Slack as SlackLine;
 use saseo::adapters::slack::tiers::Rates;
-use saseo::app::reception::{Reception, ReceptionRules};
+use saseo::adapters::slack::{Slack as SlackLine, SlackSettings};
+use saseo::app::reception::ReceptionRules;
 use saseo::domain::event::Platform;
-use saseo::ports::Inbox;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::support::bot::{Before, Shift, rules};
 use crate::support::discord::Discord;
 use crate::support::discord::faults::Cut as DiscordCut;
 use crate::support::discord::guilds::Channel as DiscordChannel;
@@ -23,7 +19,6 @@ use crate::support::slack::Slack;
 use crate::support::slack::faults::Cut;
 use crate::support::slack::people::Person as SlackPerson;
 use crate::support::slack::places::{Channel as SlackChannel, Workspace};
-use crate::support::town::Town;
 
 use super::bot::settings;
 use super::storms::size;
@@ -31,67 +26,45 @@ use super::talk::{ANSWER, QUESTION, team, town};
 
 /// Everything that serves both; it ends when dropped.
 struct Served {
-    town: Town,
-    _working: JoinSet<()>,
-    _open: watch::Sender<Option<saseo::app::errands::Counter>>,
-    _close: watch::Sender<bool>,
+    shift: Shift,
+    _listening: JoinSet<()>,
 }
 
-async fn serve(slack: saseo::adapters::slack::SlackSettings, discord: &Discord) -> Served {
-    let town = town(Script::saying(ANSWER)).await;
-    let clock = Arc::new(SystemClock::start());
-    let inbox: Arc<dyn Inbox> = Arc::new(town.inbox.clone());
-    let slack = SlackLine::new(slack, Arc::clone(&inbox), clock.clone()).unwrap();
+async fn serve(slack: SlackSettings, discord: &Discord) -> Served {
+    let before = Before::with(town(Script::saying(ANSWER)).await);
+    let slack = SlackLine::new(slack, before.inbox(), before.clock()).unwrap();
     let discord = DiscordSettings {
         api: discord.api(),
         token: discord.token().into(),
         answer_in_threads: false,
         pulse: Pulse::default(),
     };
-    let discord = DiscordLine::new(discord, Arc::clone(&inbox), clock.clone()).unwrap();
-    let messengers: BTreeMap<_, _> = [
+    let discord = DiscordLine::new(discord, before.inbox(), before.clock()).unwrap();
+    let messengers = [
         (Platform::Slack, slack.messenger()),
         (Platform::Discord, discord.messenger()),
-    ]
-    .into();
-    let (open, counter) = watch::channel(Some(town.counter()));
+    ];
     let rules = ReceptionRules {
         queue: 1_000,
-        pace: Duration::from_millis(50),
-        ..ReceptionRules::default()
+        ..rules()
     };
-    let reception = Reception::open(inbox, messengers, counter, clock, rules);
-    let reception = reception.await.unwrap();
-    let (close, closing) = watch::channel(false);
-    let mut working = JoinSet::new();
-    let (ours, intake) = (Arc::clone(&reception), Arc::new(Arc::clone(&reception)));
-    working.spawn(async move { ours.run().await });
-    let (hears, ends) = (Arc::clone(&intake), closing.clone());
-    working.spawn(async move { drop(slack.listen(hears, ends, &|_: &str| {}).await) });
-    working.spawn(async move { drop(discord.listen(intake, closing, &|_: &str| {}).await) });
+    let shift = before.begins(messengers.into(), rules).await;
+    shift.open();
+    let mut listening = JoinSet::new();
+    let (intake, closing) = (shift.intake(), shift.closing());
+    listening.spawn(async move { drop(slack.listen(intake, closing, &|_: &str| {}).await) });
+    let (intake, closing) = (shift.intake(), shift.closing());
+    listening.spawn(async move { drop(discord.listen(intake, closing, &|_: &str| {}).await) });
     Served {
-        town,
-        _working: working,
-        _open: open,
-        _close: close,
+        shift,
+        _listening: listening,
     }
 }
 
 impl Served {
-    async fn settled(&self) {
-        for _ in 0..15_000 {
-            if self.town.inbox.unfinished().await.unwrap().is_empty() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let unfinished = self.town.inbox.unfinished().await.unwrap();
-        assert!(unfinished.is_empty(), "{unfinished:?}");
-    }
-
     /// The numbers of the questions of one side, in the order in which the model read them.
     fn order(&self, side: &str) -> Vec<usize> {
-        let prompts = self.town.script.prompts();
+        let prompts = self.shift.town.script.prompts();
         let number = |prompt: &String| {
             let (_, rest) = prompt.rsplit_once(side)?;
             rest.split_whitespace()
@@ -185,7 +158,7 @@ async fn both_are_answered_once_and_in_order_and_a_cut_of_one_leaves_the_other_a
     let many = size(24, 200);
     sides.ask(many).await;
     sides.all_answered(many).await;
-    served.settled().await;
+    served.shift.settled().await;
     for texts in sides.told() {
         assert_eq!(texts.len(), many);
         assert!(

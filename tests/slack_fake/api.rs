@@ -1,22 +1,17 @@
 //! Plain calls of the Web API, for what a client library would not send.
 
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 
+use crate::support::plain::client;
 use crate::support::slack::Slack;
 use crate::support::slack::places::Workspace;
+
+pub(super) use crate::support::plain::Answer;
 
 pub(super) struct Api {
     client: reqwest::Client,
     base: String,
     token: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
 }
 
 impl Answer {
@@ -40,15 +35,14 @@ impl Answer {
     }
 
     pub(super) fn retry_after(&self) -> Option<u64> {
-        self.headers.get("retry-after")?.to_str().ok()?.parse().ok()
+        self.header("retry-after")
     }
 }
 
 impl Api {
     pub(super) fn of(town: &Slack, workspace: &Workspace) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
         Self {
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: client(),
             base: town.api(),
             token: workspace.token(),
         }
@@ -98,7 +92,7 @@ impl Api {
         let request = request
             .header("content-type", "application/json")
             .body(body.to_string());
-        read(request.send().await.unwrap())
+        Answer::read(request.send().await.unwrap())
             .await
             .expect("an answer")
     }
@@ -123,17 +117,6 @@ impl Api {
         } else {
             request.header("authorization", format!("Bearer {}", self.token))
         };
-        read(request.send().await.ok()?).await
+        Answer::read(request.send().await.ok()?).await
     }
-}
-
-async fn read(response: reqwest::Response) -> Option<Answer> {
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let text = response.text().await.ok()?;
-    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Some(Answer {
-        status,
-        headers,
-        body,
-    })
 }

@@ -27,7 +27,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Shared<W> {
     world: Mutex<W>,
     changes: watch::Sender<u64>,
-    /// How the doors of the API and of the WebSockets are.
+    /// How the doors of the API and of the sockets are.
     api: watch::Sender<Welcome>,
     socket: watch::Sender<Welcome>,
 }
@@ -89,7 +89,7 @@ impl<W> Shared<W> {
         self.api.send_replace(welcome);
     }
 
-    /// How the door of the WebSockets is from now on.
+    /// How the door of the sockets is from now on.
     pub(crate) fn socket_is(&self, welcome: Welcome) {
         self.socket.send_replace(welcome);
     }
@@ -100,21 +100,9 @@ impl<W> Shared<W> {
         patience: Duration,
         wanted: impl Fn() -> Option<T>,
     ) -> Option<T> {
-        let mut changes = self.changes.subscribe();
-        let looking = async {
-            loop {
-                changes.borrow_and_update();
-                if let Some(found) = wanted() {
-                    return found;
-                }
-                // Time passes too: things end without anybody doing anything.
-                let change = changes.changed();
-                drop(tokio::time::timeout(Duration::from_millis(100), change).await);
-                // Many changes are looked at together.
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(patience, looking).await.ok()
+        tokio::time::timeout(patience, looking(self.changes.subscribe(), wanted))
+            .await
+            .ok()
     }
 
     /// Waits until `wanted` is there; fails with what was waited for and what happened lately.
@@ -129,6 +117,19 @@ impl<W> Shared<W> {
             let last = lately(&self.world());
             give_up(&format!("{caller}: not so in time: {what}\n{last}"))
         })
+    }
+}
+
+async fn looking<T>(mut changes: watch::Receiver<u64>, wanted: impl Fn() -> Option<T>) -> T {
+    loop {
+        changes.borrow_and_update();
+        if let Some(found) = wanted() {
+            return found;
+        }
+        // Time passes too: things end without anybody doing anything.
+        drop(tokio::time::timeout(Duration::from_millis(100), changes.changed()).await);
+        // Many changes are looked at together.
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn looks<W, Seen: fmt::Display, T>(
 ) -> T {
     let found = town.wait(patience, || wanted(&sees())).await;
     found.unwrap_or_else(|| {
-        let (what, seen) = (what(), transcript(&sees()));
-        give_up(&format!("{caller}: {what} within {patience:?}:\n{seen}"))
+        let (what, there) = (what(), transcript(&sees()));
+        give_up(&format!("{caller}: {what} within {patience:?}:\n{there}"))
     })
 }
