@@ -172,6 +172,8 @@ pub trait Inbox: Send + Sync {
     async fn mark(&self, name: &str, value: &str) -> Result<(), Unrecorded>;
     /// The words that were kept under names that begin with `prefix`.
     async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded>;
+    /// Forgets the words that were kept under `names`.
+    async fn unmark(&self, names: &[String]) -> Result<(), Unrecorded>;
     /// Returns when nothing can be kept any more until the next start, and says why.
     async fn lost(&self) -> Unrecorded;
 }

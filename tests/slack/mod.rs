@@ -6,6 +6,8 @@ mod bot;
 mod door;
 mod links;
 mod posts;
+mod rotation;
 mod serving;
 mod storms;
 mod talk;
+mod workspaces;

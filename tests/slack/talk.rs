@@ -27,7 +27,7 @@ pub(super) async fn team() -> (Slack, Workspace, Channel, Person) {
 }
 
 /// Another workspace, whose bot has another name, so that a name calls only one of them.
-fn another(slack: &Slack, name: &str) -> Workspace {
+pub(super) fn another(slack: &Slack, name: &str) -> Workspace {
     let workspace = slack.workspace(name);
     let bot = workspace.bot();
     slack.world().users.get_mut(&bot).unwrap().name = format!("saseo of {name}");

@@ -74,6 +74,7 @@ impl Before {
             reception,
             open,
             close: watch::channel(false).0,
+            told: Arc::default(),
             working: tokio::spawn(async move { ours.run().await }),
         }
     }
@@ -86,10 +87,22 @@ pub(crate) struct Shift {
     reception: Arc<Reception>,
     open: watch::Sender<Option<Counter>>,
     close: watch::Sender<bool>,
+    told: Arc<Mutex<Vec<String>>>,
     working: JoinHandle<()>,
 }
 
 impl Shift {
+    /// Where a line tells whoever watches how it stands.
+    pub(crate) fn tell(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let told = Arc::clone(&self.told);
+        move |said| told.lock().unwrap().push(said.to_owned())
+    }
+
+    /// What whoever watches was told.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.told.lock().unwrap().clone()
+    }
+
     /// To whom a line hands over what it hears.
     pub(crate) fn intake(&self) -> Arc<dyn Intake> {
         Arc::new(Arc::clone(&self.reception))

@@ -9,8 +9,11 @@
 //! a `Debug`.
 
 use std::fmt::{self, Debug, Formatter};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -20,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
+use super::rotation::Rota;
 use super::tiers::{Lane, Limiter, Pass, Rates, heard};
 use crate::adapters::chat::calls::{self, Twice};
 use crate::adapters::chat::http::{self, Cut, is_loopback, read, unread};
@@ -47,6 +51,25 @@ pub enum Unfit {
         variable: &'static str,
         kind: &'static str,
         prefix: &'static str,
+    },
+    /// A token that ends, and nothing to get the next one with.
+    #[error(
+        "{variable} holds a token that ends after twelve hours: take it out, and set its refresh \
+         token in {instead}, as deploy/slack.md shows"
+    )]
+    Ends {
+        variable: &'static str,
+        instead: &'static str,
+    },
+    /// The tokens that were got last cannot be read.
+    #[error(
+        "the tokens in {} cannot be read: remove the file, and set a new refresh token",
+        file.display()
+    )]
+    Pair {
+        file: PathBuf,
+        #[source]
+        cause: Cause,
     },
     /// The client could not be made.
     #[error("no connection can be made from this machine: check its certificates")]
@@ -106,13 +129,14 @@ pub enum Fault {
 /// A token that Slack does not accept, in Slack's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    pub variable: &'static str,
+    /// The environment variable that it stands in, and which it is where there are several.
+    pub name: String,
     pub code: String,
 }
 
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "token in {} ({})", self.variable, self.code)
+        write!(f, "token in {} ({})", self.name, self.code)
     }
 }
 
@@ -273,8 +297,6 @@ pub struct Lines {
     timeouts: Timeouts,
     limiter: Limiter,
     rates: Rates,
-    /// The token that Slack does not accept, once there is one.
-    turned_away: watch::Sender<Option<Token>>,
 }
 
 impl Lines {
@@ -290,19 +312,7 @@ impl Lines {
             timeouts,
             limiter: Limiter::new("Slack"),
             rates,
-            turned_away: watch::Sender::new(None),
         })
-    }
-
-    /// Returns when Slack does not accept a token: nothing more is answered with it.
-    pub async fn turned_away(&self) -> Fault {
-        let mut turned_away = self.turned_away.subscribe();
-        let away = turned_away.wait_for(Option::is_some).await;
-        match away.ok().and_then(|token| token.clone()) {
-            Some(token) => Fault::Unauthorised(token),
-            // The sender lives as long as we do.
-            None => Fault::Busy,
-        }
     }
 
     /// Whether the Slack is one on this machine, as in tests.
@@ -311,20 +321,42 @@ impl Lines {
     }
 }
 
+/// What a call shows of us.
+enum Key {
+    /// A token that lasts until it is revoked.
+    Lasting(SecretString),
+    Rotated(Arc<Rota>),
+    /// Nothing: the call itself says who we are.
+    None,
+}
+
+impl Key {
+    async fn token(&self, lines: &Arc<Lines>) -> Result<Option<SecretString>, Fault> {
+        match self {
+            Self::Lasting(token) => Ok(Some(token.clone())),
+            // It calls Slack by this very way, without a token.
+            Self::Rotated(rota) => Box::pin(rota.token(lines)).await.map(Some),
+            Self::None => Ok(None),
+        }
+    }
+}
+
 /// Slack's Web API, with one token.
 pub struct Api {
-    lines: std::sync::Arc<Lines>,
-    token: SecretString,
+    lines: Arc<Lines>,
+    key: Key,
     /// The environment variable that it comes from, for whoever has to look after it.
-    variable: &'static str,
+    name: String,
     /// Names the token without giving it away: Slack counts by workspace, and each has one.
     workspace: Digest,
+    /// What Slack said when it turned us away: nothing is asked after that.
+    away: watch::Sender<Option<Token>>,
 }
 
 impl Debug for Api {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Api")
-            .field("variable", &self.variable)
+            .field("name", &self.name)
             .finish_non_exhaustive()
     }
 }
@@ -333,17 +365,74 @@ impl Api {
     /// Longer answers are not read to their end.
     const LONGEST: usize = 8 << 20;
 
-    pub fn new(
-        lines: std::sync::Arc<Lines>,
-        token: &SecretString,
-        variable: &'static str,
-    ) -> Self {
+    pub fn new(lines: Arc<Lines>, token: &SecretString, name: impl Into<String>) -> Self {
         let bare = token.expose_secret().trim();
+        let workspace = Digest::of(bare.as_bytes());
+        let key = Key::Lasting(bare.to_owned().into());
+        Self::with(key, lines, (name.into(), workspace))
+    }
+
+    /// With a token that is exchanged for others from time to time.
+    pub(super) fn rotated(
+        lines: Arc<Lines>,
+        rota: Arc<Rota>,
+        first: &SecretString,
+        name: String,
+    ) -> Self {
+        let workspace = Digest::of(first.expose_secret().trim().as_bytes());
+        Self::with(Key::Rotated(rota), lines, (name, workspace))
+    }
+
+    pub(super) fn without_token(lines: Arc<Lines>, name: &str) -> Self {
+        Self::with(Key::None, lines, (name.to_owned(), Digest::of(b"")))
+    }
+
+    fn with(key: Key, lines: Arc<Lines>, (name, workspace): (String, Digest)) -> Self {
         Self {
             lines,
-            token: bare.to_owned().into(),
-            variable,
-            workspace: Digest::of(bare.as_bytes()),
+            key,
+            name,
+            workspace,
+            away: watch::Sender::new(None),
+        }
+    }
+
+    /// Exchanges tokens that end, for as long as there are others; see [`Rota::keep_up`]. Never
+    /// returns where they last.
+    pub(super) async fn keep_up_tokens(&self) -> (Fault, Option<DateTime<Utc>>) {
+        match &self.key {
+            Key::Rotated(rota) => rota.keep_up(&self.lines).await,
+            Key::Lasting(_) | Key::None => std::future::pending().await,
+        }
+    }
+
+    /// What Slack said when it turned us away, if it did.
+    pub fn is_turned_away(&self) -> Option<Token> {
+        self.away.borrow().clone()
+    }
+
+    /// Returns when Slack does not accept the token: nothing more is answered with it.
+    pub async fn turned_away(&self) -> Token {
+        let mut away = self.away.subscribe();
+        let away = away.wait_for(Option::is_some).await;
+        match away.ok().and_then(|token| token.clone()) {
+            Some(token) => token,
+            // The sender lives as long as we do.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Asks nothing more.
+    pub(super) fn gives_up(&self, token: Token) -> Fault {
+        self.away.send_replace(Some(token.clone()));
+        Fault::Unauthorised(token)
+    }
+
+    /// What is called by this name in the environment.
+    pub(super) fn named(&self, code: String) -> Token {
+        Token {
+            name: self.name.clone(),
+            code,
         }
     }
 
@@ -364,11 +453,18 @@ impl Api {
     async fn send(&self, call: &Call) -> Result<Vec<u8>, Fault> {
         let (lines, deadline) = (&self.lines, Instant::now() + call.patience);
         let lane = Lane::of(call.method, self.workspace, &call.channel, lines.rates);
+        let mut exchanges = 0;
         for tries in 0.. {
+            let token = self.token().await?;
             let pass = lines.limiter.pass(lane, call.urgency, deadline).await;
             let pass = pass.map_err(|held| kept(held, call.urgency))?;
-            let setback = match self.once(call, pass, deadline).await {
+            let setback = match self.once(call, (token.as_ref(), pass), deadline).await {
                 Ok(body) => return Ok(body),
+                Err(Setback::Final(Fault::Unauthorised(away))) => {
+                    exchanges += 1;
+                    self.reconsidered(token, away, exchanges).await?;
+                    continue;
+                },
                 Err(setback) => setback,
             };
             let again = (tries, call.urgency, deadline);
@@ -377,13 +473,50 @@ impl Api {
         Err(Fault::Busy)
     }
 
+    async fn token(&self) -> Result<Option<SecretString>, Fault> {
+        if let Some(away) = self.is_turned_away() {
+            return Err(Fault::Unauthorised(away));
+        }
+        self.key
+            .token(&self.lines)
+            .await
+            .map_err(|fault| match fault {
+                Fault::Unauthorised(away) => self.gives_up(away),
+                fault => fault,
+            })
+    }
+
+    /// Whether another token may do what `used` did not: then it is asked again. Else nothing
+    /// more is asked.
+    async fn reconsidered(
+        &self,
+        used: Option<SecretString>,
+        away: Token,
+        exchanges: usize,
+    ) -> Result<(), Fault> {
+        /// Who is told of the third token in a row that it has ended is told nonsense.
+        const MOST: usize = 2;
+        if let (Key::Rotated(rota), Some(used)) = (&self.key, used)
+            && exchanges <= MOST
+        {
+            let asked = rota.instead(&used, (&self.lines, &away.code));
+            match Box::pin(asked).await {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => {},
+                Err(Fault::Unauthorised(away)) => return Err(self.gives_up(away)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Err(self.gives_up(away))
+    }
+
     async fn once(
         &self,
         call: &Call,
-        pass: Pass<'_>,
+        (token, pass): (Option<&SecretString>, Pass<'_>),
         deadline: Instant,
     ) -> Result<Vec<u8>, Setback> {
-        let request = match self.request(call, deadline) {
+        let request = match self.request(call, token, deadline) {
             Ok(request) => request,
             Err(fault) => {
                 pass.never_left();
@@ -434,12 +567,8 @@ impl Api {
             return Err(Setback::Passing(fault));
         }
         if TURNED_AWAY.contains(&error.as_str()) {
-            let token = Token {
-                variable: self.variable,
-                code: error,
-            };
-            self.lines.turned_away.send_replace(Some(token.clone()));
-            return Err(Setback::Final(Fault::Unauthorised(token)));
+            let away = Fault::Unauthorised(self.named(error));
+            return Err(Setback::Final(away));
         }
         let code = match needed {
             Some(scope) => format!("{error}, the app needs the scope {scope}"),
@@ -448,7 +577,12 @@ impl Api {
         Err(Setback::Final(refused(call.method, code)))
     }
 
-    fn request(&self, call: &Call, deadline: Instant) -> Result<reqwest::Request, Fault> {
+    fn request(
+        &self,
+        call: &Call,
+        token: Option<&SecretString>,
+        deadline: Instant,
+    ) -> Result<reqwest::Request, Fault> {
         /// Without the character set Slack complains in every answer.
         const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
         const FORM: HeaderValue =
@@ -462,8 +596,11 @@ impl Api {
             Err(_) => return Err(Fault::Unsendable("it cannot be written")),
         };
         let built = self.lines.client.post(url);
+        let built = match token {
+            Some(token) => built.bearer_auth(token.expose_secret()),
+            None => built,
+        };
         let built = built
-            .bearer_auth(self.token.expose_secret())
             .header(CONTENT_TYPE, kind)
             .body(body)
             .timeout(self.time_for(call, deadline));
@@ -485,7 +622,8 @@ impl Api {
     /// What the token allows, as Slack says it in a header of every answer.
     pub async fn scopes(&self, patience: Duration) -> Result<Vec<String>, Fault> {
         let call = Call::write("auth.test", &serde_json::json!({}));
-        let request = self.request(&call, Instant::now() + patience)?;
+        let token = self.token().await?;
+        let request = self.request(&call, token.as_ref(), Instant::now() + patience)?;
         let sent = self.lines.client.execute(request).await;
         let response = sent.map_err(|error| Fault::Unreachable(error.without_url().into()))?;
         let said = response.headers().get("x-oauth-scopes");
@@ -552,7 +690,11 @@ impl Api {
 
     async fn fetch_once(&self, url: &Url, longest: usize) -> Result<Vec<u8>, Fault> {
         let sent = self.lines.client.get(url.clone());
-        let sent = sent.bearer_auth(self.token.expose_secret()).send().await;
+        let sent = match self.token().await? {
+            Some(token) => sent.bearer_auth(token.expose_secret()),
+            None => sent,
+        };
+        let sent = sent.send().await;
         let response = sent.map_err(|error| Fault::Unreachable(error.without_url().into()))?;
         let status = response.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::api::{Api, Call};
+use super::api::{Api, Call, Fault};
 use super::messenger::Desk;
 use super::socket::{Acknowledge, Envelope, Hearer};
 use super::wire::{self, Heard, Readers, To};
@@ -115,9 +115,16 @@ impl Ears {
         };
         let workspace = match self.workspaces.of(team).await {
             Ok(workspace) => workspace,
-            Err(fault) => {
-                tracing::warn!("something was said in a workspace that is not ours: {fault}");
+            Err(fault @ Fault::Refused { .. }) => {
+                tracing::debug!(
+                    "something was said in a workspace that is not served: {fault}"
+                );
                 return Kept::Yes;
+            },
+            // It may be ours: Slack sends it again.
+            Err(fault) => {
+                tracing::warn!("what was said is not kept yet: {fault}");
+                return Kept::No;
             },
         };
         match self.understood(envelope, &workspace) {

@@ -8,7 +8,8 @@ use serde_json::json;
 use slack_morphism::prelude::SlackApiAppsConnectionOpenResponse;
 
 use super::api::{Api, Call, Fault, Lines};
-use super::{APP_TOKEN, SlackSettings, Way, apis, check, workspaces};
+use super::rotation::{self, Rotation};
+use super::{APP_TOKEN, REFRESH_TOKEN, SlackSettings, Way, apis, check, named, workspaces};
 use crate::adapters::chat::finding::{Finding, found, listed};
 
 /// What the bot's token must allow, as `deploy/slack-manifest.yaml` asks for it.
@@ -46,6 +47,9 @@ pub async fn look(settings: &SlackSettings) -> Vec<Finding> {
     for api in &apis {
         findings.extend(workspace(api).await);
     }
+    if let Some(rotation) = &settings.rotation {
+        findings.extend(rotating(&lines, rotation).await);
+    }
     findings.push(way_in(&lines, settings).await);
     findings
 }
@@ -60,6 +64,36 @@ async fn workspace(api: &Api) -> Vec<Finding> {
         found("slack token", Ok(said)),
         found("slack scopes", scopes(api).await),
     ]
+}
+
+/// Tokens that end are only looked at: an exchange would take the token out of the hands of
+/// whoever serves with it.
+async fn rotating(lines: &Arc<Lines>, rotation: &Rotation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (number, first) in rotation.refresh.iter().enumerate() {
+        if let Err(unfit) = rotation::check(first) {
+            findings.push(found("slack token", Err(unfit.to_string())));
+            continue;
+        }
+        let Some(token) = rotation::kept(rotation, first) else {
+            let said = "a refresh token is set; `saseo serve` exchanges it for the first token";
+            findings.push(found("slack token", Ok(said.to_owned())));
+            continue;
+        };
+        let name = named(REFRESH_TOKEN, (number, rotation.refresh.len()));
+        let api = Api::new(Arc::clone(lines), &token, name);
+        let looked = workspace(&api).await;
+        let ended = api
+            .is_turned_away()
+            .is_some_and(|away| away.code == "token_expired");
+        if ended {
+            let said = "its last token has ended; `saseo serve` exchanges it for the next one";
+            findings.push(found("slack token", Ok(said.to_owned())));
+        } else {
+            findings.extend(looked);
+        }
+    }
+    findings
 }
 
 async fn scopes(api: &Api) -> Result<String, String> {

@@ -3,7 +3,8 @@
 //!
 //! `wire` and `dialect` translate and do nothing else; `socket` and `door` are the two ways in,
 //! `ears` keeps what came by them, `messenger` replies, `api` and `tiers` are the way out,
-//! `workspaces` knows where we are installed, `health` looks whether all of it will work.
+//! `workspaces` knows where we are installed and `threads` where we have spoken, `rotation` gets
+//! new tokens for those that end, `health` looks whether all of it will work.
 //!
 //! The types of events, requests and blocks are slack-morphism's. Its client and its listener are
 //! not used: `api` and `socket` say why.
@@ -14,7 +15,9 @@ mod door;
 mod ears;
 pub mod health;
 mod messenger;
+pub mod rotation;
 pub mod socket;
+mod threads;
 pub mod tiers;
 pub mod wire;
 mod workspaces;
@@ -27,9 +30,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use api::{Api, Fault, Lines, Timeouts, Unfit};
+use api::{Api, Fault, Lines, Timeouts, Token, Unfit};
 use ears::Ears;
 use messenger::Desk;
+use rotation::{Rota, Rotation};
 use socket::{Links, Pulse};
 use tiers::Rates;
 use workspaces::Workspaces;
@@ -41,14 +45,20 @@ use crate::ports::{Clock, Inbox, Intake, Messenger};
 pub const BOT_TOKEN: &str = "SASEO_SLACK_BOT_TOKEN";
 pub const APP_TOKEN: &str = "SASEO_SLACK_APP_TOKEN";
 pub const SIGNING_SECRET: &str = "SASEO_SLACK_SIGNING_SECRET";
+/// Those with what tokens that end are exchanged with.
+pub const REFRESH_TOKEN: &str = "SASEO_SLACK_REFRESH_TOKEN";
+pub const CLIENT_ID: &str = "SASEO_SLACK_CLIENT_ID";
+pub const CLIENT_SECRET: &str = "SASEO_SLACK_CLIENT_SECRET";
 
 /// Which Slack, as whom, and how it is listened to.
 #[derive(Clone, Debug)]
 pub struct SlackSettings {
     /// The address of the API.
     pub api: String,
-    /// The bot's, one for each workspace.
+    /// The bot's, one for each workspace where it lasts.
     pub tokens: Vec<SecretString>,
+    /// Where tokens end and are exchanged for others.
+    pub rotation: Option<Rotation>,
     pub way: Way,
     /// The user groups that curators may be in, by their ids.
     pub groups: Vec<String>,
@@ -99,11 +109,12 @@ impl Slack {
     ) -> Result<Self, Unfit> {
         let lines = Lines::new(&settings.api, settings.rates, settings.timeouts)?;
         let lines = Arc::new(lines);
-        let apis = apis(&lines, &settings)?;
+        let mut apis = apis(&lines, &settings)?;
+        apis.extend(rotated(&lines, &settings, &clock)?);
         if let Way::Socket { token } = &settings.way {
             check(token, APP_TOKEN)?;
         }
-        let workspaces = Arc::new(Workspaces::new(apis, inbox));
+        let workspaces = Arc::new(Workspaces::new(apis, inbox, Arc::clone(&clock)));
         let desk = Desk {
             workspaces: Arc::clone(&workspaces),
             clock: Arc::clone(&clock),
@@ -135,15 +146,17 @@ impl Slack {
         let groups = self.settings.groups.clone();
         let ears = Arc::new(Ears::new(ways, intake, Arc::clone(&self.clock), groups));
         let heard = async {
-            self.let_in().await?;
+            self.workspaces.recall_threads().await;
+            self.let_in().await;
             tokio::select! {
-                deaf = self.hold(ears, tell) => Err(deaf),
-                () = self.look_now_and_then() => Ok(()),
+                deaf = self.hold(ears, tell) => deaf,
+                () = self.look_now_and_then() => Deaf::Failed("nobody looks".to_owned()),
             }
         };
         tokio::select! {
-            done = heard => done,
-            fault = self.lines.turned_away() => Err(Deaf::Refused(fault.to_string())),
+            deaf = heard => Err(deaf),
+            away = self.workspaces.given_up(tell) => Err(refused(away)),
+            () = self.workspaces.keep_up_tokens() => Ok(()),
             _ = closing.wait_for(|closing| *closing) => Ok(()),
         }
     }
@@ -162,44 +175,83 @@ impl Slack {
         }
     }
 
-    /// Asks whose the tokens are, as long as it takes.
-    async fn let_in(&self) -> Result<(), Deaf> {
+    /// Asks whose the tokens are, until there is a workspace to listen to.
+    async fn let_in(&self) {
         for tries in 0_u32.. {
-            match self.workspaces.all().await {
-                Ok(_) => return Ok(()),
-                Err(fault @ (Fault::Unauthorised(_) | Fault::Refused { .. })) => {
-                    return Err(Deaf::Refused(fault.to_string()));
-                },
-                Err(fault) => {
-                    tracing::warn!("{fault}");
-                    sleep(back_off(tries)).await;
-                },
+            let left = self.workspaces.ask().await;
+            if self.workspaces.any() {
+                return;
             }
+            for fault in left {
+                tracing::warn!("{fault}");
+            }
+            sleep(back_off(tries)).await;
         }
-        Err(Deaf::Failed("Slack does not answer".to_owned()))
     }
 
-    /// A token that was taken away is told by nothing that Slack sends.
+    /// Asks about the workspaces that could not be asked about, and now and then about all.
     async fn look_now_and_then(&self) {
         const HOUR: Duration = Duration::from_secs(3_600);
+        let mut tries = 0;
         loop {
-            sleep(HOUR).await;
-            let all = self.workspaces.all().await.into_iter().flatten();
-            for (_, workspace) in all {
-                // Whoever is turned away is told of to `turned_away`.
-                let asked = workspaces::identity(&workspace.api, Duration::from_secs(60));
-                drop(asked.await);
+            let left = self.workspaces.ask().await;
+            if left.is_empty() {
+                tries = 0;
+                sleep(HOUR).await;
+                self.workspaces.look().await;
+                self.workspaces.forget_threads().await;
+                continue;
             }
+            for fault in left {
+                tracing::warn!("a workspace is not served yet: {fault}");
+            }
+            sleep(back_off(tries)).await;
+            tries += 1;
         }
     }
 }
 
+/// None of the workspaces is left.
+fn refused(away: Vec<Token>) -> Deaf {
+    let whys = away
+        .into_iter()
+        .map(|away| Fault::Unauthorised(away).to_string());
+    Deaf::Refused(whys.collect::<Vec<_>>().join("; "))
+}
+
 fn apis(lines: &Arc<Lines>, settings: &SlackSettings) -> Result<Vec<Arc<Api>>, Unfit> {
-    let made = settings.tokens.iter().map(|token| {
+    let made = settings.tokens.iter().enumerate().map(|(number, token)| {
         check(token, BOT_TOKEN)?;
-        Ok(Arc::new(Api::new(Arc::clone(lines), token, BOT_TOKEN)))
+        let name = named(BOT_TOKEN, (number, settings.tokens.len()));
+        Ok(Arc::new(Api::new(Arc::clone(lines), token, name)))
     });
     made.collect()
+}
+
+fn rotated(
+    lines: &Arc<Lines>,
+    settings: &SlackSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Arc<Api>>, Unfit> {
+    let Some(rotation) = &settings.rotation else {
+        return Ok(Vec::new());
+    };
+    let made = rotation.refresh.iter().enumerate().map(|(number, first)| {
+        rotation::check(first)?;
+        let name = named(REFRESH_TOKEN, (number, rotation.refresh.len()));
+        let rota = Rota::new(rotation, (first, name.clone()), Arc::clone(clock))?;
+        let api = Api::rotated(Arc::clone(lines), Arc::new(rota), first, name);
+        Ok(Arc::new(api))
+    });
+    made.collect()
+}
+
+/// What somebody looks for: the variable, and where it holds several, which of them.
+fn named(variable: &str, (number, all): (usize, usize)) -> String {
+    if all == 1 {
+        return variable.to_owned();
+    }
+    format!("{variable}, number {}", number + 1)
 }
 
 /// Whether it is a token of the kind that belongs there: the two are easily mistaken.
@@ -209,9 +261,14 @@ fn check(token: &SecretString, variable: &'static str) -> Result<(), Unfit> {
         _ => ("the bot's token", "xoxb-"),
     };
     let token = token.expose_secret().trim();
-    let rotated = variable == BOT_TOKEN && token.starts_with("xoxe.xoxb-");
+    if variable == BOT_TOKEN && token.starts_with("xoxe.") {
+        return Err(Unfit::Ends {
+            variable,
+            instead: REFRESH_TOKEN,
+        });
+    }
     let whole = token.bytes().all(|byte| byte.is_ascii_graphic());
-    if whole && (token.starts_with(prefix) || rotated) {
+    if whole && token.starts_with(prefix) {
         return Ok(());
     }
     Err(Unfit::Token {
@@ -243,5 +300,10 @@ mod tests {
         );
         assert!(told("", BOT_TOKEN).is_err());
         assert!(told("xoxb-1 2", BOT_TOKEN).is_err());
+        let slip = told("xoxe.xoxb-1-2-a", BOT_TOKEN).unwrap_err();
+        assert!(
+            slip.contains(REFRESH_TOKEN) && !slip.contains("xoxb"),
+            "{slip}"
+        );
     }
 }

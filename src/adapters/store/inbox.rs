@@ -365,6 +365,17 @@ impl Inbox for Mailbox {
         .await
     }
 
+    async fn unmark(&self, names: &[String]) -> Result<(), Unrecorded> {
+        let names = names.to_vec();
+        self.with(move |shelf| {
+            for name in names {
+                shelf.marks.remove(name)?;
+            }
+            shelf.flush()
+        })
+        .await
+    }
+
     async fn lost(&self) -> Unrecorded {
         let mut lost = self.shelf.lost.subscribe();
         // The sender lives as long as we do.

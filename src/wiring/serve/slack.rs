@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::watch;
 
 use super::{Line, Refused, Tell};
 use crate::adapters::slack::api::Timeouts;
+use crate::adapters::slack::rotation::Rotation;
 use crate::adapters::slack::socket::Pulse;
 use crate::adapters::slack::tiers::Rates;
 use crate::adapters::slack::{
-    APP_TOKEN, BOT_TOKEN, Deaf, SIGNING_SECRET, Slack, SlackSettings, Way,
+    APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, Deaf, REFRESH_TOKEN, SIGNING_SECRET, Slack,
+    SlackSettings, Way,
 };
 use crate::domain::event::Platform;
 use crate::ports::{Clock, Inbox, Intake, Messenger};
@@ -25,19 +28,29 @@ pub fn slack(
     environment: &Environment,
 ) -> anyhow::Result<Option<SlackSettings>> {
     let given = |name: &str| environment.get(name).map_or("", |text| text.trim());
-    let tokens: Vec<_> = given(BOT_TOKEN)
-        .split([' ', ',', '\n'])
-        .filter(|token| !token.is_empty())
-        .map(|token| token.to_owned().into())
-        .collect();
-    if tokens.is_empty() {
-        return Ok(None);
-    }
+    let (tokens, refresh) = (several(given(BOT_TOKEN)), several(given(REFRESH_TOKEN)));
+    let first = match (tokens.is_empty(), refresh.is_empty()) {
+        (true, true) => return Ok(None),
+        (false, _) => BOT_TOKEN,
+        (true, false) => REFRESH_TOKEN,
+    };
     let needed = |name: &str, what: &str| match given(name) {
         "" => Err(anyhow::anyhow!(
-            "{BOT_TOKEN} is set, and {name} is not: set it to {what}, as deploy/slack.md shows"
+            "{first} is set, and {name} is not: set it to {what}, as deploy/slack.md shows"
         )),
-        secret => Ok(secret.to_owned().into()),
+        secret => Ok(SecretString::from(secret.to_owned())),
+    };
+    let rotation = if refresh.is_empty() {
+        None
+    } else {
+        Some(Rotation {
+            client: needed(CLIENT_ID, "the app's client id")?
+                .expose_secret()
+                .to_owned(),
+            secret: needed(CLIENT_SECRET, "the app's client secret")?,
+            refresh,
+            folder: settings.folders.data.join("slack"),
+        })
     };
     let way = match settings.slack.mode {
         SlackMode::Socket => Way::Socket {
@@ -51,12 +64,20 @@ pub fn slack(
     Ok(Some(SlackSettings {
         api: settings.slack.api_url.clone(),
         tokens,
+        rotation,
         way,
         groups: groups(&settings.reception.curators),
         pulse: Pulse::default(),
         rates: Rates::default(),
         timeouts: Timeouts::default(),
     }))
+}
+
+/// The secrets in a variable that may hold one for each workspace.
+fn several(given: &str) -> Vec<SecretString> {
+    let secrets = given.split([' ', ',', '\n']).map(str::trim);
+    let secrets = secrets.filter(|secret| !secret.is_empty());
+    secrets.map(|secret| secret.to_owned().into()).collect()
 }
 
 /// Those that are user groups of Slack's, by their ids.

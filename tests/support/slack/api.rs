@@ -98,6 +98,7 @@ fn record(world: &mut World, asked: &Asked) -> usize {
         at: world.clock.now(),
         method: asked.method(),
         path: asked.path.clone(),
+        token: asked.bearer().unwrap_or("").to_owned(),
         team: Id::new(),
         arguments,
         status: None,

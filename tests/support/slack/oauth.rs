@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::clock::Id;
 use super::methods::Call;
 use super::refusal::{Refusal, refuse};
-use super::world::{Standing, Token, World};
+use super::world::{Installation, Standing, Token, World};
 
 pub(crate) fn access(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {
     known(world, call)?;
@@ -22,10 +22,15 @@ pub(crate) fn access(world: &mut World, call: &Call<'_>) -> Result<Value, Refusa
         },
         "refresh_token" => {
             let given = call.arguments.text("refresh_token");
-            let teams = world.teams.values();
-            let found = teams
-                .into_iter()
-                .find(|team| given.is_some() && team.bot.refresh.as_deref() == given);
+            let given = given.ok_or_else(|| Refusal::new("invalid_refresh_token"))?;
+            let (now, grace) = (world.clock.now(), world.settings.grace);
+            let good = |bot: &Installation| {
+                let lately = bot.spent.as_ref().is_some_and(|(spent, at)| {
+                    spent == given && now - *at < TimeDelta::from_std(grace).unwrap()
+                });
+                lately || bot.refresh.as_deref() == Some(given)
+            };
+            let found = world.teams.values().find(|team| good(&team.bot));
             let found = found.ok_or_else(|| Refusal::new("invalid_refresh_token"))?;
             found.id.clone()
         },
@@ -66,7 +71,8 @@ pub(crate) fn granted(world: &mut World, team: &Id) -> Value {
         standing: Standing::Good,
         until: Some(now + TimeDelta::from_std(lasts).unwrap()),
     });
-    bot.refresh = Some(refresh.clone());
+    let used = bot.refresh.replace(refresh.clone());
+    bot.spent = used.map(|used| (used, now));
     let scopes: Vec<&str> = bot.scopes.iter().map(String::as_str).collect();
     let (scope, user) = (scopes.join(","), bot.user.clone());
     let home = &world.teams[team];

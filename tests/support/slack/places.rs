@@ -60,6 +60,7 @@ impl Workspace {
                 until: None,
             }],
             refresh: None,
+            spent: None,
         };
         let librarian = User {
             id: user.clone(),

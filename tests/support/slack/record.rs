@@ -37,6 +37,8 @@ pub(crate) struct Request {
     /// [`HOOK`]: super::faults::HOOK
     pub(crate) method: String,
     pub(crate) path: String,
+    /// What the header shows; empty without one.
+    pub(crate) token: String,
     /// The workspace of the token; empty if it was refused.
     pub(crate) team: Id,
     pub(crate) arguments: Value,

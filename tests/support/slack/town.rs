@@ -519,6 +519,7 @@ fn settings(api: SocketAddr, socket: SocketAddr) -> Settings {
         metadata: Switch::On,
         doubles: Switch::On,
         tokens: seconds(43_200),
+        grace: Duration::ZERO,
     }
 }
 

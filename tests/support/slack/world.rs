@@ -84,6 +84,9 @@ pub(crate) struct Settings {
     pub(crate) doubles: Switch,
     /// How long a rotated token is good for.
     pub(crate) tokens: Duration,
+    /// How long a refresh token that was used is taken once more. Slack says that it is a short
+    /// while.
+    pub(crate) grace: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,6 +146,8 @@ pub(crate) struct Installation {
     pub(crate) tokens: Vec<Token>,
     /// Good for one refresh; nothing if tokens are not rotated.
     pub(crate) refresh: Option<String>,
+    /// The one before, and when it was used.
+    pub(crate) spent: Option<(String, DateTime<Utc>)>,
 }
 
 pub(crate) struct Token {
