@@ -115,9 +115,11 @@ async fn what_slack_says_has_ended_is_exchanged_and_the_question_is_answered_onc
 #[tokio::test]
 async fn nothing_is_asked_with_a_token_that_the_disk_did_not_take() {
     let (slack, team, general, mina) = team().await;
-    slack.set(|settings| settings.tokens = Duration::from_secs(6));
+    slack.set(|settings| settings.tokens = Duration::from_secs(9));
     let refresh = team.rotates_tokens();
     let bot = started(&slack, &refresh, town(Script::saying(ANSWER)).await).await;
+    // The next one lasts.
+    slack.set(|settings| settings.tokens = Duration::from_secs(43_200));
     let before = team.token();
     // Where the folder was is a file, and nothing can be written below it.
     let folder = bot.town.folder.path().join("slack");
@@ -142,10 +144,14 @@ async fn nothing_is_asked_with_a_token_that_the_disk_did_not_take() {
     // Now it can be kept, and is used without another exchange.
     std::fs::remove_file(&folder).unwrap();
     std::fs::rename(folder.with_extension("before"), &folder).unwrap();
-    slack
-        .eventually("it is used", || (with(&after) > 0).then_some(()))
-        .await;
+    let taken = || {
+        let (_, pair) = kept(bot.town.folder.path())?;
+        (pair["access"] == after.as_str()).then_some(())
+    };
+    slack.eventually("it is kept", taken).await;
     asks(&mina, &general, &bot).await;
+    assert!(with(&after) > 0);
+    assert_eq!(slack.requests_to(EXCHANGE).len(), 2);
     assert!(refusals(&slack).is_empty(), "{:?}", refusals(&slack));
 }
 
@@ -186,41 +192,46 @@ async fn an_exchange_whose_answer_is_lost_is_asked_for_again() {
     assert_eq!(slack.requests_to(EXCHANGE).len(), 4);
 }
 
+/// As if two thirds of the life of the token in `folder` were over.
+fn is_due(folder: &Path) {
+    let (file, mut pair) = kept(folder).unwrap();
+    pair["due"] = Value::from("2020-01-01T00:00:00Z");
+    std::fs::write(file, pair.to_string()).unwrap();
+}
+
 /// A crash between Slack's answer and the disk: what it leaves is a used refresh token, and an
 /// access token that lives on.
 #[tokio::test]
 async fn where_no_new_token_can_be_had_the_last_one_is_used_to_its_end() {
     let (slack, team, general, mina) = team().await;
-    slack.set(|settings| settings.tokens = Duration::from_secs(8));
     let refresh = team.rotates_tokens();
     let bot = started(&slack, &refresh, town(Script::saying(ANSWER)).await).await;
-    slack.goes_wrong(EXCHANGE, Fault::After(Harm::Torn), Often::Next(1));
-    slack
-        .eventually("the exchange is refused", || {
-            refusals(&slack)
-                .contains(&"invalid_refresh_token".to_owned())
-                .then_some(())
-        })
-        .await;
-    let folder = bot.dies().await;
-    let bot = started(
-        &slack,
-        &refresh,
-        Town::within(folder, Script::saying(ANSWER)),
-    )
-    .await;
     asks(&mina, &general, &bot).await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    mina.mentions_bot(&general, QUESTION);
+    let mut folder = bot.dies().await;
+    slack.goes_wrong(EXCHANGE, Fault::After(Harm::Torn), Often::Next(1));
+    is_due(folder.path());
+    for refused in 1..=2 {
+        let town = Town::within(folder, Script::saying(ANSWER));
+        let bot = started(&slack, &refresh, town).await;
+        slack
+            .eventually("the exchange is refused", || {
+                (refusals(&slack) == vec!["invalid_refresh_token"; refused]).then_some(())
+            })
+            .await;
+        asks(&mina, &general, &bot).await;
+        folder = bot.dies().await;
+    }
+
+    let town = Town::within(folder, Script::saying(ANSWER));
+    slack.passes(Duration::from_secs(43_201));
+    let bot = Bot::start_with(rotating(&slack, &refresh, town.folder.path()), town).await;
     let Err(Deaf::Refused(why)) = bot.ends().await else {
         panic!("it went on without a token");
     };
-    assert!(
-        why.contains("SASEO_SLACK_REFRESH_TOKEN (invalid_refresh_token)"),
-        "{why}"
-    );
-    // One try in each run, and the one that was lost.
-    assert_eq!(slack.requests_to(EXCHANGE).len(), 4);
+    let named = "SASEO_SLACK_REFRESH_TOKEN (invalid_refresh_token)";
+    assert!(why.contains(named), "{why}");
+    // One in each run, and the one that was lost.
+    assert_eq!(slack.requests_to(EXCHANGE).len(), 5);
 }
 
 #[tokio::test]

@@ -177,7 +177,7 @@ async fn a_workspace_that_cannot_be_asked_about_yet_is_served_when_it_can() {
     two.slack.goes_wrong(
         "auth.test",
         Fault::Before(Harm::Status(503)),
-        Often::Next(9),
+        Often::Next(3),
     );
     let bot = two.bot().await;
     two.slack

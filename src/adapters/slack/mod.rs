@@ -175,17 +175,20 @@ impl Slack {
         }
     }
 
-    /// Asks whose the tokens are, until there is a workspace to listen to.
+    /// Asks whose the tokens are, until there is a workspace to listen to. The others are asked
+    /// about meanwhile.
     async fn let_in(&self) {
-        for tries in 0_u32.. {
-            let left = self.workspaces.ask().await;
-            if self.workspaces.any() {
-                return;
+        let asking = async {
+            for tries in 0_u32.. {
+                for fault in self.workspaces.ask().await {
+                    tracing::warn!("{fault}");
+                }
+                sleep(back_off(tries)).await;
             }
-            for fault in left {
-                tracing::warn!("{fault}");
-            }
-            sleep(back_off(tries)).await;
+        };
+        tokio::select! {
+            () = self.workspaces.any() => {},
+            () = asking => {},
         }
     }
 

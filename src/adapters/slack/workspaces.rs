@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use super::api::{Api, Call, Fault, Token};
 use super::threads::{Noted, Threads, written};
@@ -58,6 +58,8 @@ struct Seat {
 /// All workspaces.
 pub(super) struct Workspaces {
     seats: Vec<Seat>,
+    /// Whether Slack has said of any whose it is.
+    known: watch::Sender<bool>,
     inbox: Arc<dyn Inbox>,
     clock: Arc<dyn Clock>,
     threads: Mutex<Threads>,
@@ -78,6 +80,7 @@ impl Workspaces {
         };
         Self {
             seats: apis.into_iter().map(seat).collect(),
+            known: watch::Sender::new(false),
             inbox,
             clock,
             threads: Mutex::default(),
@@ -87,7 +90,14 @@ impl Workspaces {
     /// Asks whose the tokens are, as far as Slack has not said so. What is left to be asked
     /// again: those that are given up are not among them.
     pub(super) async fn ask(&self) -> Vec<Fault> {
-        let asked = join_all(self.seats.iter().map(Seat::ask)).await;
+        let asked = self.seats.iter().map(|seat| async {
+            let asked = seat.ask().await;
+            if asked.is_ok() {
+                self.known.send_replace(true);
+            }
+            asked
+        });
+        let asked = join_all(asked).await;
         let faults = asked.into_iter().filter_map(Result::err);
         faults
             .filter(|fault| !matches!(fault, Fault::Unauthorised(_)))
@@ -104,9 +114,11 @@ impl Workspaces {
         join_all(looks).await;
     }
 
-    /// Whether some workspace is served.
-    pub(super) fn any(&self) -> bool {
-        self.seats.iter().any(|seat| seat.known.initialized())
+    /// Returns when some workspace is served.
+    pub(super) async fn any(&self) {
+        let mut known = self.known.subscribe();
+        // The sender lives as long as we do.
+        drop(known.wait_for(|known| *known).await);
     }
 
     pub(super) async fn of(&self, team: &str) -> Result<Arc<Workspace>, Fault> {
