@@ -1,14 +1,12 @@
 //! Far more is asked of the bot at once than it can answer, while others keep the machine busy.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::scene::{PATIENCE, Scene, with};
 use super::storms::{QUESTION, size, tell};
+use crate::support::burning::Burning;
 use crate::support::openai::Turn;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -70,35 +68,4 @@ async fn a_flood_is_acknowledged_in_time_and_its_queue_keeps_its_bound() {
     );
     assert_eq!(counts.failed, 1, "the one that was stopped");
     assert_eq!(bot.terminate().await.code, Some(0));
-}
-
-/// Both cores of a small machine, busy until it is dropped.
-struct Burning {
-    out: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<usize>>,
-}
-
-impl Burning {
-    fn new() -> Self {
-        let out = Arc::new(AtomicBool::new(false));
-        let burn = |_| {
-            let out = Arc::clone(&out);
-            std::thread::spawn(move || {
-                std::iter::repeat_with(|| out.load(Ordering::Relaxed))
-                    .take_while(|out| !out)
-                    .count()
-            })
-        };
-        let threads = (0..2).map(burn).collect();
-        Self { out, threads }
-    }
-}
-
-impl Drop for Burning {
-    fn drop(&mut self) {
-        self.out.store(true, Ordering::Relaxed);
-        for thread in self.threads.drain(..) {
-            thread.join().unwrap();
-        }
-    }
 }

@@ -16,7 +16,7 @@ use super::bot::{Bot, settings};
 use super::talk::{ANSWER, QUESTION, team, town, with};
 
 /// A bot behind a door that Slack knows.
-async fn behind_a_door(slack: &Slack, team: &Workspace) -> Bot {
+pub(super) async fn behind_a_door(slack: &Slack, team: &Workspace) -> Bot {
     let at = free().await;
     slack.posts_to(&format!("http://{at}/slack/events"));
     let mut settings = settings(slack, &[team]);
@@ -42,7 +42,7 @@ async fn free() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-fn answers(seen: &[Seen]) -> usize {
+pub(super) fn answers(seen: &[Seen]) -> usize {
     seen.iter().filter(|one| one.by == "saseo").count()
 }
 

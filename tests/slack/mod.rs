@@ -4,7 +4,9 @@
 mod both;
 mod bot;
 mod door;
+mod flood;
 mod links;
+mod lost;
 mod posts;
 mod rotation;
 mod serving;

@@ -7,6 +7,8 @@ pub(crate) mod board;
     expect(dead_code, reason = "it fails for Discord's tests only")
 )]
 pub(crate) mod bot;
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) mod burning;
 pub(crate) mod chance;
 #[cfg(feature = "discord")]
 #[expect(dead_code, reason = "the fake offers more than each test asks of it")]

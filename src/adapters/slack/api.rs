@@ -477,13 +477,10 @@ impl Api {
         if let Some(away) = self.is_turned_away() {
             return Err(Fault::Unauthorised(away));
         }
-        self.key
-            .token(&self.lines)
-            .await
-            .map_err(|fault| match fault {
-                Fault::Unauthorised(away) => self.gives_up(away),
-                fault => fault,
-            })
+        match self.key.token(&self.lines).await {
+            Err(Fault::Unauthorised(away)) => Err(self.gives_up(away)),
+            token => token,
+        }
     }
 
     /// Whether another token may do what `used` did not: then it is asked again. Else nothing

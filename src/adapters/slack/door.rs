@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -115,10 +115,7 @@ impl Door {
             .headers()
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form"));
-        let body = timeout(LONGEST, to_bytes(request.into_body(), LARGEST)).await;
-        let body = body
-            .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
-            .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)?;
+        let body = read(request).await?;
         let body = std::str::from_utf8(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
         let verified = self.verifier.verify(&seal.signature, body, &seal.said_at);
         verified.map_err(|_| StatusCode::UNAUTHORIZED)?;
@@ -154,6 +151,18 @@ impl Door {
         *done = done.split_off(&(now - OLDEST));
         done.entry(seal.at).or_default().push(seal.signature);
     }
+}
+
+/// The body, if it is of a sensible size; of one that says that it is not, nothing is read.
+async fn read(request: Request) -> Result<Bytes, StatusCode> {
+    let said = request.headers().get("content-length");
+    let said = said.and_then(|said| said.to_str().ok()?.parse::<usize>().ok());
+    if said.is_some_and(|said| said > LARGEST) {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let body = timeout(LONGEST, to_bytes(request.into_body(), LARGEST)).await;
+    body.map_err(|_| StatusCode::REQUEST_TIMEOUT)?
+        .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 /// An event.
@@ -213,6 +222,41 @@ mod tests {
             assert_eq!(sealed(at, signature), None, "{at} {signature}");
         }
         assert_eq!(Seal::of(&HeaderMap::new(), 1_000), None);
+    }
+
+    #[tokio::test]
+    async fn of_a_body_that_is_too_large_no_more_than_the_largest_is_read() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+
+        const PIECE: usize = 64 << 10;
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::clone(&taken);
+        let endless = futures::stream::repeat_with(move || {
+            counts.fetch_add(PIECE, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; PIECE]))
+        });
+        let request = Request::new(axum::body::Body::from_stream(endless));
+        assert_eq!(
+            read(request).await.unwrap_err(),
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
+        let most = LARGEST + 2 * PIECE;
+        assert!(taken.load(Ordering::SeqCst) <= most, "{taken:?}");
+
+        taken.store(0, Ordering::SeqCst);
+        let counts = Arc::clone(&taken);
+        let never = futures::stream::repeat_with(move || {
+            counts.fetch_add(PIECE, Ordering::SeqCst);
+            Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; PIECE]))
+        });
+        let mut request = Request::new(axum::body::Body::from_stream(never));
+        let said = (LARGEST + 1).to_string().parse().unwrap();
+        request.headers_mut().insert("content-length", said);
+        assert_eq!(
+            read(request).await.unwrap_err(),
+            StatusCode::PAYLOAD_TOO_LARGE
+        );
+        assert_eq!(taken.load(Ordering::SeqCst), 0);
     }
 
     #[test]

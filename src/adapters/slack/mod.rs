@@ -178,17 +178,19 @@ impl Slack {
     /// Asks whose the tokens are, until there is a workspace to listen to. The others are asked
     /// about meanwhile.
     async fn let_in(&self) {
-        let asking = async {
-            for tries in 0_u32.. {
-                for fault in self.workspaces.ask().await {
-                    tracing::warn!("{fault}");
-                }
-                sleep(back_off(tries)).await;
-            }
-        };
         tokio::select! {
             () = self.workspaces.any() => {},
-            () = asking => {},
+            () = self.ask_on() => {},
+        }
+    }
+
+    /// Asks again and again about the workspaces that are not known.
+    async fn ask_on(&self) {
+        for tries in 0_u32.. {
+            for fault in self.workspaces.ask().await {
+                tracing::warn!("a workspace is not served yet: {fault}");
+            }
+            sleep(back_off(tries)).await;
         }
     }
 

@@ -78,6 +78,9 @@ pub(super) type Acknowledge = Box<dyn FnOnce() + Send>;
 /// Links that are up at once, with those that are being left.
 const MOST_LINKS: usize = 3;
 const LINKS: u32 = 2;
+/// After so many tries the pauses between them grow no more: eight seconds at most, so that a
+/// line that heals is used within half a minute.
+const MOST_PATIENT: u32 = 4;
 /// A link that is about to end is listened to for so long.
 const LEAVING: Duration = Duration::from_secs(30);
 
@@ -126,7 +129,7 @@ impl<'a> Links<'a> {
                 },
                 Err(Unlinked::Failed(why)) => {
                     tracing::warn!("no link to Slack: {why}");
-                    sleep(back_off(tries)).await;
+                    sleep(back_off(tries.min(MOST_PATIENT))).await;
                     tries += 1;
                     continue;
                 },
@@ -175,7 +178,7 @@ impl<'a> Links<'a> {
     async fn address(&self) -> Result<Url, Unlinked> {
         let call = Call::write("apps.connections.open", &json!({}))
             .urgency(Urgency::Must)
-            .patience(Duration::from_secs(20));
+            .patience(self.pulse.connect);
         let opened = self.app.call::<SlackApiAppsConnectionOpenResponse>(call);
         let url = match opened.await {
             Ok(opened) => opened.url.0,

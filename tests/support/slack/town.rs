@@ -203,6 +203,13 @@ impl Slack {
         self.orders(1, &Order::Cut(cut))
     }
 
+    /// Cuts the link with this number.
+    pub(crate) fn cuts_the(&self, link: u64, cut: Cut) {
+        let world = self.world();
+        let sent = world.links.open[&link].orders.send(Order::Cut(cut));
+        sent.unwrap();
+    }
+
     fn orders(&self, most: usize, order: &Order) -> usize {
         let world = self.world();
         let links = world.links.open.values().take(most);
