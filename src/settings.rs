@@ -107,6 +107,16 @@ pub struct Slack {
     pub api_url: String,
     pub mode: SlackMode,
     pub listen: SocketAddr,
+    pub streaming: SlackStreaming,
+}
+
+/// Where answers in Slack are streamed, if the workspace allows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlackStreaming {
+    Nowhere,
+    Direct,
+    Everywhere,
 }
 
 /// How what is said in Slack comes in.

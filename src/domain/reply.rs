@@ -66,13 +66,40 @@ pub fn so_far(
         blocks.push(Block::Small(vec![Run::Text(found)]));
     }
     blocks.push(match sentences {
-        [] => Block::text("…"),
-        sentences => Block::text(format!("{} …", sentences.join(" "))),
+        [] => Block::text(MORE),
+        sentences => Block::text(format!("{} {MORE}", sentences.join(" "))),
     });
     Page {
         blocks,
         buttons: vec![stop(language, short)],
     }
+}
+
+/// Stands where an answer goes on.
+const MORE: &str = "…";
+
+/// What a page of [`so_far`] says already: pages of one answer begin with what those before it
+/// said, for messengers that only add to what stands. `None` for every other page.
+pub fn growing(page: &Page) -> Option<Vec<Block>> {
+    let (last, before) = page.blocks.split_last()?;
+    let [
+        Button {
+            press: Press::Stop(_),
+            ..
+        },
+    ] = page.buttons.as_slice()
+    else {
+        return None;
+    };
+    let Block::Paragraph(runs) = last else {
+        return None;
+    };
+    let [Run::Text(text)] = runs.as_slice() else {
+        return None;
+    };
+    let said = text.strip_suffix(MORE)?.trim_end();
+    let said = (!said.is_empty()).then(|| Block::text(said));
+    Some(before.iter().cloned().chain(said).collect())
 }
 
 /// The titles of the passages, each once, at most three.
@@ -385,5 +412,34 @@ pub fn log(entries: &[Entry], language: Language) -> Page {
     Page {
         blocks: blocks.collect(),
         buttons: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_a_growing_answer_begin_with_what_those_before_them_said() {
+        let said = |titles: &[&str], sentences: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+            let (titles, sentences): (Vec<_>, Vec<_>) = (owned(titles), owned(sentences));
+            let page = so_far(&titles, &sentences, Language::English, "3fa9");
+            growing(&page).unwrap()
+        };
+        assert_eq!(said(&[], &[]), []);
+        let [Block::Small(_)] = said(&["Leave"], &[])[..] else {
+            panic!("{:?}", said(&["Leave"], &[]));
+        };
+        let whole = said(&["Leave"], &["15 days.", "And so on…"]);
+        assert_eq!(whole[1..], [Block::text("15 days. And so on…")]);
+    }
+
+    #[test]
+    fn what_is_no_growing_answer_is_not_taken_for_one() {
+        let waiting = waiting(&Notice::InLine(3), Language::Korean, "3fa9");
+        assert_eq!(growing(&waiting), None);
+        assert_eq!(growing(&Page::notice("Wait …")), None);
+        assert_eq!(growing(&Page::default()), None);
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use saseo::adapters::slack::api::Timeouts;
 use saseo::adapters::slack::socket::Pulse;
+use saseo::adapters::slack::streams::Streaming;
 use saseo::adapters::slack::tiers::Rates;
 use saseo::adapters::slack::{Deaf, Slack as Line, SlackSettings, Way};
 use saseo::domain::event::Platform;
@@ -32,6 +33,7 @@ pub(super) fn settings(slack: &Slack, workspaces: &[&Workspace]) -> SlackSetting
         },
         rates: Rates::Published,
         timeouts: Timeouts::default(),
+        streaming: Streaming::default(),
     }
 }
 

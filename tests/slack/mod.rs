@@ -11,5 +11,6 @@ mod posts;
 mod rotation;
 mod serving;
 mod storms;
+mod streams;
 mod talk;
 mod workspaces;

@@ -183,6 +183,16 @@ const TURNED_AWAY: [&str; 12] = [
     "team_access_not_granted",
 ];
 
+/// Of these, what can be said of one method alone.
+const OF_A_METHOD: [&str; 3] = [
+    "not_allowed_token_type",
+    "no_permission",
+    "team_access_not_granted",
+];
+
+/// The methods that not every workspace allows, and that there is another way without.
+const STREAMS: [&str; 3] = ["chat.startStream", "chat.appendStream", "chat.stopStream"];
+
 /// Slack is in trouble itself; the call may have been done.
 const IN_TROUBLE: [&str; 5] = [
     "internal_error",
@@ -563,7 +573,8 @@ impl Api {
             };
             return Err(Setback::Passing(fault));
         }
-        if TURNED_AWAY.contains(&error.as_str()) {
+        let spared = STREAMS.contains(&call.method) && OF_A_METHOD.contains(&error.as_str());
+        if TURNED_AWAY.contains(&error.as_str()) && !spared {
             let away = Fault::Unauthorised(self.named(error));
             return Err(Setback::Final(away));
         }

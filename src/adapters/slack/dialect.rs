@@ -73,6 +73,36 @@ pub fn text(page: &Page) -> String {
     text
 }
 
+/// `blocks` in the Markdown that a stream is written in. What follows them changes nothing in
+/// it: it can be added to. It stands only until the final form takes its place, so all that
+/// would be read as a mark is broken up, and there are no links.
+pub fn streamed(blocks: &[Block]) -> String {
+    let lines = blocks.iter().map(|block| match block {
+        Block::Paragraph(runs) | Block::Small(runs) => literal(&plain(runs)),
+        Block::Code(code) => literal(visible(code).trim_matches('\n')),
+    });
+    lines.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Text whose marks are shown instead of read.
+fn literal(text: &str) -> String {
+    const APART: char = '\u{200B}';
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // No address, and none in brackets after a title.
+            ':' | '@' => out.extend([c, APART]),
+            '(' => out.extend([APART, c]),
+            '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '#' | '|' | '!' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 /// Text in which no address is taken for a link: what is no source must not become one.
 fn unlinked(text: &str) -> String {
     const APART: &str = "\u{200B}";
@@ -411,6 +441,20 @@ mod tests {
             let mut calls = Vec::new();
             read(&sent, &mut calls);
             prop_assert!(calls.is_empty(), "{calls:?}");
+        }
+
+        #[test]
+        fn what_is_streamed_calls_nobody_and_leads_nowhere(
+            blocks in proptest::collection::vec(block(), 0..6),
+        ) {
+            let text = streamed(&blocks);
+            prop_assert!(!text.contains('<') && !text.contains('>'), "{text}");
+            prop_assert!(!text.contains("://") && !text.contains("]("), "{text}");
+            let marks = text.match_indices(['`', '*', '_', '[', ']', '#']);
+            for (at, _) in marks {
+                let before = text[..at].chars().rev().take_while(|c| *c == '\\').count();
+                prop_assert!(before % 2 == 1, "{text}");
+            }
         }
 
         #[test]

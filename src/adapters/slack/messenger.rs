@@ -16,6 +16,7 @@ use slack_morphism::prelude::{
 
 use super::api::{Call, Fault};
 use super::dialect;
+use super::streams::{self, Streams};
 use super::wire::{Address, To, timestamp};
 use super::workspaces::{Workspace, Workspaces};
 use crate::adapters::chat::limiter::Urgency;
@@ -37,6 +38,7 @@ pub(super) struct Desk {
     pub(super) since: DateTime<Utc>,
     /// Conversations with the assistant that have a title.
     pub(super) entitled: Mutex<BTreeSet<String>>,
+    pub(super) streams: Streams,
 }
 
 /// Slack's clock and ours may differ by so much.
@@ -85,31 +87,31 @@ struct Cursor {
 /// What was made, by its timestamp: the only thing that is wanted of the answer, so that
 /// whatever else is in it makes no post unknown.
 #[derive(Debug, Deserialize)]
-struct Made {
-    ts: String,
+pub(super) struct Made {
+    pub(super) ts: String,
 }
 
 /// A post that stands.
-struct Stood {
+pub(super) struct Stood {
     ts: String,
     by: By,
 }
 
 /// Which call made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum By {
+pub(super) enum By {
     This,
     /// For a page of then.
     Earlier,
 }
 
 /// A post to be made in a channel or thread.
-struct Post<'a> {
-    workspace: &'a Workspace,
-    address: &'a Address,
-    event: &'a Event,
-    part: usize,
-    page: &'a Page,
+pub(super) struct Post<'a> {
+    pub(super) asked: &'a Asked,
+    streams: &'a Streams,
+    pub(super) event: &'a Event,
+    pub(super) part: usize,
+    pub(super) page: &'a Page,
 }
 
 impl Post<'_> {
@@ -120,14 +122,25 @@ impl Post<'_> {
         digest.to_string().chars().take(32).collect()
     }
 
-    fn request(&self) -> SlackApiChatPostMessageRequest {
+    pub(super) fn metadata(&self) -> SlackMessageMetadata {
         let payload = HashMap::from([("post".to_owned(), self.mark())]);
-        let metadata =
-            SlackMessageMetadata::new("saseo_post".to_owned()).with_event_payload(payload);
-        let content = dialect::content(self.page).with_metadata(metadata);
+        SlackMessageMetadata::new("saseo_post".to_owned()).with_event_payload(payload)
+    }
+
+    /// The mark of a post that is being streamed.
+    pub(super) fn seal(&self) -> String {
+        streams::seal(&self.mark())
+    }
+
+    fn content(&self) -> SlackMessageContent {
+        dialect::content(self.page).with_metadata(self.metadata())
+    }
+
+    fn request(&self) -> SlackApiChatPostMessageRequest {
+        let address = &self.asked.address;
         SlackApiChatPostMessageRequest {
-            thread_ts: self.address.thread.clone().map(Into::into),
-            ..posted(&self.address.channel, content)
+            thread_ts: address.thread.clone().map(Into::into),
+            ..posted(&address.channel, self.content())
         }
     }
 
@@ -139,12 +152,15 @@ impl Post<'_> {
             return mark == self.mark();
         }
         let stop = Press::Stop(self.event.key.short()).code();
+        let seal = self.seal();
+        let sealed = seen.text.contains(&seal) || seen.blocks.to_string().contains(&seal);
         seen.text == dialect::text(self.page)
+            || sealed
             || (self.part == 0 && codes(&seen.blocks).contains(&stop.as_str()))
     }
 
     fn is_ours(&self, seen: &Seen) -> bool {
-        let workspace = self.workspace;
+        let workspace = &self.asked.workspace;
         seen.user.as_deref() == Some(&workspace.here.me)
             || (seen.bot_id.is_some() && seen.bot_id == workspace.bot)
     }
@@ -207,9 +223,14 @@ impl Board for Post<'_> {
     }
 
     async fn make(&self) -> Result<Stood, Fault> {
-        let call = Call::post("chat.postMessage", &self.address.channel, &self.request());
-        let Made { ts } = self.workspace.api.call(call).await?;
-        Ok(Stood { ts, by: By::This })
+        let by = By::This;
+        if let Some(ts) = self.streams.begin(self).await? {
+            return Ok(Stood { ts, by });
+        }
+        let channel = &self.asked.address.channel;
+        let call = Call::post("chat.postMessage", channel, &self.request());
+        let Made { ts } = self.asked.workspace.api.call(call).await?;
+        Ok(Stood { ts, by })
     }
 
     fn unclear(fault: &Fault) -> Option<&str> {
@@ -223,8 +244,9 @@ impl Board for Post<'_> {
 impl Post<'_> {
     /// What is older was not made for the event.
     fn since(&self) -> String {
-        match self.address.to {
-            To::Message => self.address.since.clone(),
+        let address = &self.asked.address;
+        match address.to {
+            To::Message => address.since.clone(),
             // That is by our clock.
             To::Command { .. } | To::Button { .. } | To::PrivateButton { .. } => {
                 timestamp(self.event.at - CLOCKS_DIFFER)
@@ -233,8 +255,9 @@ impl Post<'_> {
     }
 
     async fn said_since(&self, cursor: &str) -> Result<History, Fault> {
+        let address = &self.asked.address;
         let mut form = vec![
-            ("channel", self.address.channel.clone()),
+            ("channel", address.channel.clone()),
             ("oldest", self.since()),
             ("limit", "200".to_owned()),
             ("include_all_metadata", "true".to_owned()),
@@ -242,7 +265,7 @@ impl Post<'_> {
         if !cursor.is_empty() {
             form.push(("cursor", cursor.to_owned()));
         }
-        let method = match &self.address.thread {
+        let method = match &address.thread {
             Some(thread) => {
                 form.push(("ts", thread.clone()));
                 "conversations.replies"
@@ -250,7 +273,7 @@ impl Post<'_> {
             None => "conversations.history",
         };
         let call = Call::read(method, form).urgency(Urgency::Must);
-        self.workspace.api.call(call).await
+        self.asked.workspace.api.call(call).await
     }
 }
 
@@ -280,11 +303,15 @@ fn response(page: &Page, readers: Readers) -> Value {
 }
 
 /// What was asked at `at`, and where its reply goes.
-struct Asked {
+#[derive(Clone)]
+pub(super) struct Asked {
     at: DateTime<Utc>,
-    address: Address,
-    workspace: Arc<Workspace>,
+    pub(super) address: Address,
+    pub(super) workspace: Arc<Workspace>,
 }
+
+/// A post that is being streamed takes no edit.
+const STREAMING: &str = "streaming_state_conflict";
 
 impl Asked {
     /// Where the command or button is answered, while that is open at `now`.
@@ -293,8 +320,55 @@ impl Asked {
         self.address.response_url().filter(|_| open)
     }
 
-    async fn update(&self, post: &str, page: &Page, urgency: Urgency) -> Result<(), Fault> {
-        let content = dialect::content(page);
+    pub(super) async fn update(
+        &self,
+        post: &str,
+        page: &Page,
+        urgency: Urgency,
+    ) -> Result<(), Fault> {
+        self.put(post, dialect::content(page), urgency).await
+    }
+
+    /// Puts `content` in the place of `post`, whatever became of a stream that it was.
+    async fn put(
+        &self,
+        post: &str,
+        content: SlackMessageContent,
+        urgency: Urgency,
+    ) -> Result<(), Fault> {
+        match self.put_once(post, content.clone(), urgency).await {
+            // An earlier run began it, or Slack did not hear of its end.
+            Err(fault) if fault.code() == Some(STREAMING) => {
+                match self.end_stream(post, None).await {
+                    Ok(()) | Err(Fault::Refused { .. }) => {},
+                    Err(fault) => return Err(fault),
+                }
+                self.put_once(post, content, urgency).await
+            },
+            done => done,
+        }
+    }
+
+    /// Ends the stream that `post` is.
+    pub(super) async fn end_stream(
+        &self,
+        post: &str,
+        mark: Option<&SlackMessageMetadata>,
+    ) -> Result<(), Fault> {
+        let mut request = json!({ "channel": self.address.channel, "ts": post });
+        if let (Some(mark), Some(fields)) = (mark, request.as_object_mut()) {
+            fields.insert("metadata".to_owned(), json!(mark));
+        }
+        let call = Call::write("chat.stopStream", &request).urgency(Urgency::Must);
+        self.workspace.api.tell(call).await
+    }
+
+    async fn put_once(
+        &self,
+        post: &str,
+        content: SlackMessageContent,
+        urgency: Urgency,
+    ) -> Result<(), Fault> {
         let content = if content.blocks.is_some() {
             content
         } else {
@@ -447,8 +521,8 @@ impl Desk {
         page: &Page,
     ) -> Result<String, Fault> {
         let post = Post {
-            workspace: &asked.workspace,
-            address: &asked.address,
+            asked,
+            streams: &self.streams,
             event,
             part,
             page,
@@ -475,7 +549,7 @@ impl Desk {
             },
         };
         if stood.by == By::Earlier {
-            asked.update(&stood.ts, page, Urgency::Must).await?;
+            asked.put(&stood.ts, post.content(), Urgency::Must).await?;
         }
         if event.place.kind != PlaceKind::Direct {
             self.workspaces.speaks_in(&asked.address, &stood.ts).await;
@@ -508,7 +582,7 @@ impl Desk {
             Pace::Must => Urgency::Must,
         };
         if !post.starts_with(WHISPERED) {
-            return asked.update(post, page, urgency).await;
+            return self.streams.show(&asked, post, page, urgency).await;
         }
         // The address takes five answers: they are kept for what is final.
         if urgency == Urgency::May {
@@ -530,6 +604,10 @@ fn unsent(fault: Fault) -> Unsent {
     match &fault {
         Fault::NotNow => Unsent::Paced,
         Fault::Refused { .. } if fault.is_gone() => Unsent::Gone,
+        // Slack ends it by itself in the end.
+        Fault::Refused { code, .. } if code == STREAMING => {
+            Unsent::Unreachable(Cause::from(fault.to_string()))
+        },
         Fault::Refused { .. }
         | Fault::Unsendable(_)
         | Fault::Elsewhere

@@ -2,9 +2,10 @@
 //! client that keeps Slack's limits itself.
 //!
 //! `wire` and `dialect` translate and do nothing else; `socket` and `door` are the two ways in,
-//! `ears` keeps what came by them, `messenger` replies, `api` and `tiers` are the way out,
-//! `workspaces` knows where we are installed and `threads` where we have spoken, `rotation` gets
-//! new tokens for those that end, `health` looks whether all of it will work.
+//! `ears` keeps what came by them, `messenger` replies, `streams` has answers written before a
+//! person's eyes, `api` and `tiers` are the way out, `workspaces` knows where we are installed
+//! and `threads` where we have spoken, `rotation` gets new tokens for those that end, `health`
+//! looks whether all of it will work.
 //!
 //! The types of events, requests and blocks are slack-morphism's. Its client and its listener are
 //! not used: `api` and `socket` say why.
@@ -17,6 +18,7 @@ pub mod health;
 mod messenger;
 pub mod rotation;
 pub mod socket;
+pub mod streams;
 mod threads;
 pub mod tiers;
 pub mod wire;
@@ -35,6 +37,7 @@ use ears::Ears;
 use messenger::Desk;
 use rotation::{Rota, Rotation};
 use socket::{Links, Pulse};
+use streams::{Streaming, Streams};
 use tiers::Rates;
 use workspaces::Workspaces;
 
@@ -66,6 +69,7 @@ pub struct SlackSettings {
     pub pulse: Pulse,
     pub rates: Rates,
     pub timeouts: Timeouts,
+    pub streaming: Streaming,
 }
 
 /// How what is said comes in.
@@ -120,6 +124,7 @@ impl Slack {
             clock: Arc::clone(&clock),
             since: clock.now(),
             entitled: std::sync::Mutex::default(),
+            streams: Streams::new(settings.streaming),
         };
         Ok(Self {
             settings,
@@ -151,6 +156,7 @@ impl Slack {
             tokio::select! {
                 deaf = self.hold(ears, tell) => deaf,
                 () = self.look_now_and_then() => Deaf::Failed("nobody looks".to_owned()),
+                () = self.desk.streams.tend() => Deaf::Failed("nobody tends streams".to_owned()),
             }
         };
         tokio::select! {

@@ -10,6 +10,7 @@ use super::{Line, Refused, Tell};
 use crate::adapters::slack::api::Timeouts;
 use crate::adapters::slack::rotation::Rotation;
 use crate::adapters::slack::socket::Pulse;
+use crate::adapters::slack::streams::{Streamed, Streaming};
 use crate::adapters::slack::tiers::Rates;
 use crate::adapters::slack::{
     APP_TOKEN, BOT_TOKEN, CLIENT_ID, CLIENT_SECRET, Deaf, REFRESH_TOKEN, SIGNING_SECRET, Slack,
@@ -17,7 +18,7 @@ use crate::adapters::slack::{
 };
 use crate::domain::event::Platform;
 use crate::ports::{Clock, Inbox, Intake, Messenger};
-use crate::settings::{Environment, Settings, SlackMode};
+use crate::settings::{Environment, Settings, SlackMode, SlackStreaming};
 
 pub(super) const HOW: &str =
     "set SASEO_SLACK_BOT_TOKEN to the bot's token, as deploy/slack.md shows";
@@ -70,6 +71,7 @@ pub fn slack(
         pulse: Pulse::default(),
         rates: Rates::default(),
         timeouts: Timeouts::default(),
+        streaming: streaming(settings.slack.streaming),
     }))
 }
 
@@ -78,6 +80,17 @@ fn several(given: &str) -> Vec<SecretString> {
     let secrets = given.split([' ', ',', '\n']).map(str::trim);
     let secrets = secrets.filter(|secret| !secret.is_empty());
     secrets.map(|secret| secret.to_owned().into()).collect()
+}
+
+fn streaming(places: SlackStreaming) -> Streaming {
+    Streaming {
+        places: match places {
+            SlackStreaming::Nowhere => Streamed::Nowhere,
+            SlackStreaming::Direct => Streamed::Direct,
+            SlackStreaming::Everywhere => Streamed::Everywhere,
+        },
+        ..Streaming::default()
+    }
 }
 
 /// Those that are user groups of Slack's, by their ids.

@@ -424,11 +424,8 @@ pub(crate) fn change(world: &mut World, (channel, ts): (&str, &str), draft: Draf
     if let Some(metadata) = draft.metadata.clone() {
         after.metadata = (metadata != json!({})).then_some(metadata);
     }
-    if let Some(stream) = after
-        .stream
-        .as_mut()
-        .filter(|it| it.state == StreamState::Open)
-    {
+    // An edit takes the place of all that was streamed, also where that was ended.
+    if let Some(stream) = &mut after.stream {
         stream.state = StreamState::Mended;
     }
     if world.is_ours(&after.author) {

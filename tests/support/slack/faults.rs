@@ -66,6 +66,9 @@ pub(crate) enum Fault {
 pub(crate) const OPEN: &str = "apps.connections.open";
 pub(crate) const POST: &str = "chat.postMessage";
 pub(crate) const EDIT: &str = "chat.update";
+pub(crate) const START: &str = "chat.startStream";
+pub(crate) const APPEND: &str = "chat.appendStream";
+pub(crate) const STOP: &str = "chat.stopStream";
 pub(crate) const EPHEMERAL: &str = "chat.postEphemeral";
 pub(crate) const REPLIES: &str = "conversations.replies";
 pub(crate) const HISTORY: &str = "conversations.history";

@@ -267,7 +267,7 @@ pub(crate) struct Stream {
 pub(crate) enum StreamState {
     Open,
     Stopped,
-    /// It was never stopped, and an edit has put an end to it.
+    /// An edit has taken the place of what was streamed, whether it was stopped or not.
     Mended,
 }
 
