@@ -13,6 +13,7 @@ use crate::domain::chunk::Chunk;
 use crate::domain::document::{Card, CollectionName, Digest, Document, Shelfmark};
 use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
 use crate::domain::event::{Event, EventKey};
+use crate::domain::language::Language;
 use crate::domain::page::Page;
 use crate::domain::passage::{Found, Passage, Scope};
 use crate::domain::revision::{Damage, Entry, Revision};
@@ -127,6 +128,8 @@ pub trait Intake: Send + Sync {
     /// What there is to choose from that fits what a person has `typed` so far: what is chosen,
     /// and what is shown for it. Nothing while the library is being opened.
     async fn offers(&self, of: Offered, typed: &str) -> Vec<(String, String)>;
+    /// The library at a glance, and how to ask, for a place where nobody asked anything.
+    async fn overview(&self, language: Language) -> Page;
 }
 
 /// What a person may choose from.

@@ -84,11 +84,11 @@ impl Errand<'_> {
             Wish::Remove { uri } => self.remove(uri).await,
             Wish::List { collection } => self.list(collection.as_deref()).await,
             Wish::Search { words } => self.search(words).await,
-            Wish::Status => self.status().await,
-            Wish::Log => {
-                let log = self.counter.desk.library.log().await?;
-                Ok(reply::log(&log, self.language()).into())
+            Wish::Status => {
+                let status = status(&self.counter.desk, self.waiting, self.language());
+                Ok(status.await?.into())
             },
+            Wish::Log => Ok(log(&self.counter.desk, self.language()).await?.into()),
             Wish::Sync { .. } if self.curates() => Ok(self.say(&Notice::NoSources)),
             Wish::Sync { .. } => Ok(self.aside(&Notice::NotACurator)),
             Wish::Press(press) => self.press(press).await,
@@ -196,33 +196,6 @@ impl Errand<'_> {
         };
         let found = desk.library.search(&query, &Scope::default()).await?;
         Ok(reply::found(&found.passages, self.language()).into())
-    }
-
-    async fn status(&self) -> Result<Done, Cause> {
-        let desk = &self.counter.desk;
-        let documents = desk.library.cards(&Scope::default()).await?.len();
-        let (revision, model) = (desk.library.revision(), desk.chat.identity());
-        let digest: String = model.digest.to_string().chars().take(12).collect();
-        let waiting = self.waiting;
-        let lines = match self.language() {
-            Language::Korean => [
-                format!("서가 {revision} · 문서 {documents}개"),
-                format!("모델 {} · {digest}", model.name),
-                format!("기다리는 질문 {waiting}개"),
-            ],
-            Language::English | Language::Other => [
-                format!("library {revision} · documents: {documents}"),
-                format!("model {} · {digest}", model.name),
-                format!("questions waiting: {waiting}"),
-            ],
-        };
-        let damage = desk.library.damage();
-        let damage = damage.map(|damage| render::damaged(damage, self.language()));
-        Ok(Page {
-            blocks: lines.into_iter().chain(damage).map(Block::text).collect(),
-            buttons: Vec::new(),
-        }
-        .into())
     }
 
     async fn remove(&self, uri: &str) -> Result<Done, Cause> {
@@ -447,6 +420,48 @@ impl Errand<'_> {
         }
         Ok(document)
     }
+}
+
+/// How large the library is, who answers from it, and how many wait for that.
+async fn status(desk: &Desk, waiting: usize, language: Language) -> Result<Page, Unread> {
+    let documents = desk.library.cards(&Scope::default()).await?.len();
+    let (revision, model) = (desk.library.revision(), desk.chat.identity());
+    let digest: String = model.digest.to_string().chars().take(12).collect();
+    let lines = match language {
+        Language::Korean => [
+            format!("서가 {revision} · 문서 {documents}개"),
+            format!("모델 {} · {digest}", model.name),
+            format!("기다리는 질문 {waiting}개"),
+        ],
+        Language::English | Language::Other => [
+            format!("library {revision} · documents: {documents}"),
+            format!("model {} · {digest}", model.name),
+            format!("questions waiting: {waiting}"),
+        ],
+    };
+    let damage = desk.library.damage();
+    let damage = damage.map(|damage| render::damaged(damage, language));
+    Ok(Page {
+        blocks: lines.into_iter().chain(damage).map(Block::text).collect(),
+        buttons: Vec::new(),
+    })
+}
+
+/// What came in and went out lately.
+async fn log(desk: &Desk, language: Language) -> Result<Page, Unread> {
+    let log = desk.library.log().await?;
+    Ok(reply::log(&log, language))
+}
+
+/// Status, log and how to ask, as one page.
+pub(super) async fn overview(
+    counter: &Counter,
+    waiting: usize,
+    language: Language,
+) -> Result<Page, Unread> {
+    let status = status(&counter.desk, waiting, language).await?;
+    let log = log(&counter.desk, language).await?;
+    Ok(reply::overview(status, log, language))
 }
 
 /// The first words of `text`, by which it can be told from others.

@@ -415,6 +415,24 @@ pub fn log(entries: &[Entry], language: Language) -> Page {
     }
 }
 
+/// The library at a glance: how it stands, what changed, how to ask.
+pub fn overview(status: Page, log: Page, language: Language) -> Page {
+    let [library, lately, asking] = match language {
+        Language::Korean => ["서가", "최근에 바뀐 것", "물어보는 방법"],
+        Language::English | Language::Other => ["The library", "Latest changes", "How to ask"],
+    };
+    let hint = Page::notice(Notice::Hint.text(language));
+    let parts = [(library, status), (lately, log), (asking, hint)];
+    let blocks = parts.into_iter().flat_map(|(heading, page)| {
+        let heading = Block::Paragraph(vec![Run::Strong(heading.to_owned())]);
+        std::iter::once(heading).chain(page.blocks)
+    });
+    Page {
+        blocks: blocks.collect(),
+        buttons: Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@ mod both;
 mod bot;
 mod door;
 mod flood;
+mod home;
 mod links;
 mod lost;
 mod posts;

@@ -27,6 +27,16 @@ const MOST_BLOCKS: usize = 45;
 
 /// `page` as Slack is sent it.
 pub fn content(page: &Page) -> SlackMessageContent {
+    let blocks = blocks(page);
+    let content = SlackMessageContent::new().with_text(text(page));
+    if blocks.is_empty() {
+        return content;
+    }
+    content.with_blocks(blocks)
+}
+
+/// `page` as blocks alone, for where there is no text beside them.
+pub fn blocks(page: &Page) -> Vec<SlackBlock> {
     let mut blocks = Vec::new();
     let mut rich: Vec<SlackRichTextElement> = Vec::new();
     for block in &page.blocks {
@@ -41,11 +51,7 @@ pub fn content(page: &Page) -> SlackMessageContent {
     }
     flush(&mut rich, &mut blocks);
     blocks.extend(actions(&page.buttons));
-    let content = SlackMessageContent::new().with_text(text(page));
-    if blocks.is_empty() {
-        return content;
-    }
-    content.with_blocks(blocks)
+    blocks
 }
 
 /// How much of a message `block` takes at most, its line end included.

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::api::{Api, Call, Fault};
+use super::home;
 use super::messenger::Desk;
 use super::socket::{Acknowledge, Envelope, Hearer};
 use super::wire::{self, Heard, Readers, To};
@@ -157,6 +158,9 @@ impl Ears {
                 if let Some(place) = wire::begun(payload) {
                     self.suggest(workspace, place);
                 }
+                if let Some(user) = wire::at_home(payload) {
+                    self.welcome(workspace, user);
+                }
                 let in_thread = |thread: &str| self.workspaces.spoke_in(&here.team, thread);
                 wire::heard(payload, here, &in_thread)
             },
@@ -191,6 +195,17 @@ impl Ears {
             let call = Call::write("assistant.threads.setSuggestedPrompts", &request);
             if let Err(fault) = workspace.api.tell(call).await {
                 tracing::debug!("nothing could be suggested: {fault}");
+            }
+        });
+    }
+
+    /// Puts up what stands at the app's home, to somebody who has opened it.
+    fn welcome(self: &Arc<Self>, workspace: &Arc<Workspace>, user: &str) {
+        let (ours, workspace) = (Arc::clone(self), Arc::clone(workspace));
+        let user = user.to_owned();
+        self.own(async move {
+            if let Err(fault) = home::publish(&workspace, &*ours.intake, &user).await {
+                tracing::warn!("the app's home could not be put up: {fault}");
             }
         });
     }

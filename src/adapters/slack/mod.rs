@@ -3,9 +3,9 @@
 //!
 //! `wire` and `dialect` translate and do nothing else; `socket` and `door` are the two ways in,
 //! `ears` keeps what came by them, `messenger` replies, `streams` has answers written before a
-//! person's eyes, `api` and `tiers` are the way out, `workspaces` knows where we are installed
-//! and `threads` where we have spoken, `rotation` gets new tokens for those that end, `health`
-//! looks whether all of it will work.
+//! person's eyes, `api` and `tiers` are the way out, `home` is what stands on the app's own page,
+//! `workspaces` knows where we are installed and `threads` where we have spoken, `rotation` gets
+//! new tokens for those that end, `health` looks whether all of it will work.
 //!
 //! The types of events, requests and blocks are slack-morphism's. Its client and its listener are
 //! not used: `api` and `socket` say why.
@@ -15,6 +15,7 @@ pub mod dialect;
 mod door;
 mod ears;
 pub mod health;
+mod home;
 mod messenger;
 pub mod rotation;
 pub mod socket;

@@ -208,6 +208,13 @@ pub fn begun(payload: &Value) -> Option<(&str, &str)> {
     Some((channel, text("/event/assistant_thread/thread_ts")?))
 }
 
+/// Whoever looks at our home; nobody if it is another tab of ours.
+pub fn at_home(payload: &Value) -> Option<&str> {
+    let text = |at| payload.pointer(at)?.as_str();
+    let home = text("/event/type")? == "app_home_opened" && text("/event/tab")? == "home";
+    text("/event/user").filter(|_| home)
+}
+
 /// What somebody could ask of the first documents on the shelf, by their titles.
 pub fn prompts(documents: &[(String, String)]) -> Vec<Value> {
     const SHOWN: usize = 3;

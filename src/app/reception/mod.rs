@@ -33,6 +33,7 @@ use crate::domain::courtesy::Courtesy;
 use crate::domain::event::{Event, EventKey, Platform, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
+use crate::domain::page::Page;
 use crate::domain::question::{QuestionText, Unaskable};
 use crate::domain::queue::{FairQueue, Full};
 use crate::ports::{Accepted, Cause, Clock, Inbox, Intake, Messenger, Offered, Unrecorded};
@@ -122,6 +123,21 @@ impl Intake for Arc<Reception> {
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "nothing to offer");
                 Vec::new()
+            },
+        }
+    }
+
+    async fn overview(&self, language: Language) -> Page {
+        let counter = self.counter.borrow().clone();
+        let Some(counter) = counter else {
+            return Page::notice(Notice::Opening.text(language));
+        };
+        match errands::overview(&counter, self.waiting(), language).await {
+            Ok(page) => page,
+            Err(error) => {
+                let error: Cause = error.into();
+                tracing::warn!(error = &*error, "the library cannot be looked over");
+                Page::notice(Notice::Hint.text(language))
             },
         }
     }

@@ -45,7 +45,11 @@ pub(crate) fn users_info(world: &mut World, call: &Call<'_>) -> Result<Value, Re
     if !near {
         return refuse("user_not_visible");
     }
-    Ok(json!({ "user": objects::user(user, &world.teams[&call.team]) }))
+    let mut object = objects::user(user, &world.teams[&call.team]);
+    if call.arguments.flag("include_locale") == Some(true) {
+        object["locale"] = json!(user.locale);
+    }
+    Ok(json!({ "user": object }))
 }
 
 pub(crate) fn bots_info(world: &mut World, call: &Call<'_>) -> Result<Value, Refusal> {

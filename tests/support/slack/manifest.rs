@@ -18,6 +18,8 @@ pub(crate) struct Manifest {
     pub(crate) shortcuts: BTreeMap<String, String>,
     /// Whether all commands are given names and links as messages have them.
     pub(crate) escapes: bool,
+    /// Whether the app has a home.
+    pub(crate) home: bool,
 }
 
 impl Manifest {
@@ -34,6 +36,7 @@ impl Manifest {
             shortcuts: of_messages
                 .map(|one| (text(&one["name"]), text(&one["callback_id"])))
                 .collect(),
+            home: features["app_home"]["home_tab_enabled"] == "true",
             escapes: commands.iter().all(|one| one["should_escape"] == "true"),
         }
     }

@@ -202,6 +202,12 @@ impl Person {
     }
 
     /// The account is closed.
+    /// Uses Slack in this language.
+    pub(crate) fn reads(&self, locale: &'static str) {
+        let mut world = self.town.world();
+        world.users.get_mut(&self.id).unwrap().locale = locale;
+    }
+
     pub(crate) fn is_deactivated(&self) {
         self.town.world().users.get_mut(&self.id).unwrap().gone = true;
     }

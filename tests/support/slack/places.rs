@@ -66,6 +66,7 @@ impl Workspace {
             id: user.clone(),
             team: id.clone(),
             name: "saseo".to_owned(),
+            locale: "en-US",
             rank: Rank::Bot,
             gone: false,
         };
@@ -240,6 +241,7 @@ impl Workspace {
             id: id.clone(),
             team: self.id.clone(),
             name: name.to_owned(),
+            locale: "en-US",
             rank,
             gone: false,
         };

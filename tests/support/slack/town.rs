@@ -130,6 +130,11 @@ impl Slack {
             Switch::Off
         };
         world.settings.escapes = escapes;
+        world.settings.home = if manifest.home {
+            Switch::On
+        } else {
+            Switch::Off
+        };
         for team in world.teams.values_mut() {
             team.bot.scopes.clone_from(&manifest.scopes);
         }
@@ -510,6 +515,7 @@ fn settings(api: SocketAddr, socket: SocketAddr) -> Settings {
         interactivity_url: None,
         commands_url: None,
         escapes: Switch::On,
+        home: Switch::On,
         socket_mode: Switch::On,
         patience: seconds(3),
         retries: vec![seconds(1), seconds(60), seconds(300)],

@@ -10,7 +10,7 @@ use super::clock::Id;
 use super::interactions;
 use super::methods::Call;
 use super::refusal::{Refusal, refuse};
-use super::world::World;
+use super::world::{Switch, World};
 
 const LARGEST: usize = 250 << 10;
 
@@ -171,6 +171,9 @@ pub(crate) fn publish(world: &mut World, call: &Call<'_>) -> Result<Value, Refus
         .is_some_and(|user| user.team == call.team);
     if !ours {
         return refuse("user_not_found");
+    }
+    if world.settings.home == Switch::Off {
+        return refuse("not_enabled");
     }
     let given = given(world, call, Surface::Home)?;
     let home = home(world, &call.team, &user).map(|view| (view.id.clone(), view.hash.clone()));

@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) commands_url: Option<String>,
     /// Whether commands are given people, channels and links as a message has them.
     pub(crate) escapes: Switch,
+    /// Whether the app has a home.
+    pub(crate) home: Switch,
     pub(crate) socket_mode: Switch,
     /// How long an acknowledgement may take.
     pub(crate) patience: Duration,
@@ -178,6 +180,8 @@ pub(crate) struct User {
     pub(crate) id: Id,
     pub(crate) team: Id,
     pub(crate) name: String,
+    /// In which language somebody uses Slack.
+    pub(crate) locale: &'static str,
     pub(crate) rank: Rank,
     pub(crate) gone: bool,
 }
