@@ -6,11 +6,17 @@ use saseo::adapters::slack::api::Timeouts;
 use saseo::adapters::slack::socket::Pulse;
 use saseo::adapters::slack::streams::Streaming;
 use saseo::adapters::slack::tiers::Rates;
+use saseo::adapters::slack::wire::{Address, To};
 use saseo::adapters::slack::{Deaf, Slack as Line, SlackSettings, Way};
-use saseo::domain::event::Platform;
+use saseo::domain::event::{
+    Event, EventKey, Person as Author, Place, PlaceKind, Platform, Wish,
+};
+use saseo::domain::language::Language;
 
 use crate::support::bot::{self, Before, rules};
 use crate::support::slack::Slack;
+use crate::support::slack::clock;
+use crate::support::slack::people::{Person, Said};
 use crate::support::slack::places::Workspace;
 use crate::support::town::Town;
 
@@ -56,5 +62,36 @@ impl Bot {
         let (intake, closing, tell) = (shift.intake(), shift.closing(), shift.tell());
         let listening = tokio::spawn(async move { line.listen(intake, closing, &tell).await });
         Self::new(shift, listening)
+    }
+}
+
+/// What the bot hears of `said`, in a thread.
+pub(super) fn heard(team: &Workspace, mina: &Person, said: &Said) -> Event {
+    let address = Address {
+        team: team.id.clone(),
+        channel: said.channel.clone(),
+        thread: Some(said.ts.clone()),
+        user: mina.id.clone(),
+        to: To::Message,
+        since: said.ts.clone(),
+    };
+    Event {
+        key: EventKey::new(Platform::Slack, &said.ts),
+        place: Place {
+            platform: Platform::Slack,
+            server: Some(team.id.clone()),
+            channel: said.channel.clone(),
+            kind: PlaceKind::Thread,
+        },
+        person: Author {
+            id: mina.id.clone(),
+            roles: Vec::new(),
+            administers: false,
+        },
+        at: clock::said(&said.ts).unwrap(),
+        language: Language::English,
+        replies_to: None,
+        wish: Wish::Status,
+        address: serde_json::to_string(&address).unwrap(),
     }
 }

@@ -15,3 +15,4 @@ mod storms;
 mod streams;
 mod talk;
 mod workspaces;
+mod words;

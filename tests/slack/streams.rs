@@ -7,9 +7,8 @@ use std::time::Duration;
 use saseo::adapters::clock::SystemClock;
 use saseo::adapters::slack::streams::{Streamed, Streaming};
 use saseo::adapters::slack::tiers::Rates;
-use saseo::adapters::slack::wire::{Address, To};
 use saseo::adapters::slack::{Slack as Line, SlackSettings};
-use saseo::domain::event::{self, Event, EventKey, Place, PlaceKind, Platform, Wish};
+use saseo::domain::event::{Event, EventKey, Platform};
 use saseo::domain::language::Language;
 use saseo::domain::notice::Notice;
 use saseo::domain::page::Page;
@@ -18,7 +17,6 @@ use saseo::domain::reply;
 use crate::support::chance::chance;
 use crate::support::script::Script;
 use crate::support::slack::Slack;
-use crate::support::slack::clock;
 use crate::support::slack::faults::{APPEND, EDIT, Fault, Harm, Often, POST, START, STOP};
 use crate::support::slack::people::{Person, Said};
 use crate::support::slack::places::{Channel, Workspace};
@@ -26,7 +24,7 @@ use crate::support::slack::seen::{Seen, Shown};
 use crate::support::slack::world::Streaming as Allowed;
 use crate::support::town::Town;
 
-use super::bot::{Bot, settings};
+use super::bot::{Bot, heard, settings};
 use super::storms::{size, tell};
 use super::talk::{ANSWER, QUESTION, team, with};
 
@@ -251,37 +249,6 @@ async fn a_crash_in_the_middle_of_a_stream_leaves_nothing_stuck_and_nothing_twic
     let bot = start(&slack, &team, Town::within(folder, two(20))).await;
     bot.settled().await;
     is_whole(&general, &said);
-}
-
-/// What the bot hears of `said`, in a thread.
-fn heard(team: &Workspace, mina: &Person, said: &Said) -> Event {
-    let address = Address {
-        team: team.id.clone(),
-        channel: said.channel.clone(),
-        thread: Some(said.ts.clone()),
-        user: mina.id.clone(),
-        to: To::Message,
-        since: said.ts.clone(),
-    };
-    Event {
-        key: EventKey::new(Platform::Slack, &said.ts),
-        place: Place {
-            platform: Platform::Slack,
-            server: Some(team.id.clone()),
-            channel: said.channel.clone(),
-            kind: PlaceKind::Thread,
-        },
-        person: event::Person {
-            id: mina.id.clone(),
-            roles: Vec::new(),
-            administers: false,
-        },
-        at: clock::said(&said.ts).unwrap(),
-        language: Language::English,
-        replies_to: None,
-        wish: Wish::Status,
-        address: serde_json::to_string(&address).unwrap(),
-    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the tests share: services on loopback that keep state, and a town to ask in.
 
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) mod answers;
 pub(crate) mod board;
 #[cfg(any(feature = "discord", feature = "slack"))]
 #[cfg_attr(
