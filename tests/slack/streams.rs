@@ -194,7 +194,12 @@ async fn a_stream_is_ended_before_slack_gives_it_up_and_the_answer_goes_on_by_ed
         let stops = |one: &&Seen| one.button("Stop").is_some();
         seen.iter().find(stops).cloned()
     });
-    assert_ne!(edited.await.shown, Shown::Streaming);
+    let edited = edited.await;
+    assert_ne!(edited.shown, Shown::Streaming);
+    assert!(
+        !edited.text.contains(SECOND),
+        "nobody waits for the next word"
+    );
     bot.settled().await;
     is_whole(&general, &said);
     let appended = slack.requests_to(APPEND);

@@ -12,6 +12,7 @@ use crate::support::slack::interactions::State;
 use crate::support::slack::people::Person;
 use crate::support::slack::places::{Channel, Workspace};
 use crate::support::slack::seen::Shown;
+use crate::support::slack::world::Switch;
 
 #[tokio::test]
 async fn a_command_is_answered_where_it_was_run_and_seen_by_whoever_ran_it() {
@@ -299,6 +300,12 @@ async fn the_home_is_published_for_one_person_and_guarded_by_a_hash() {
         "view_too_large"
     );
     assert_eq!(mina.home().as_deref(), Some("13 documents"));
+    town.set(|settings| settings.home = Switch::Off);
+    let none = publish(home(text("15 documents")), Value::Null);
+    assert_eq!(
+        api.calls("views.publish", &none).await.error(),
+        "not_enabled"
+    );
 }
 
 #[tokio::test]

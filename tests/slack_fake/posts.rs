@@ -421,7 +421,15 @@ async fn a_stream_is_begun_added_to_and_ended() {
         let late = api.calls(method, &append).await;
         assert_eq!(late.error(), "message_not_in_streaming_state");
     }
+    let text = json!({ "type": "plain_text", "text": "Because of the rain." });
+    let blocks = json!([{ "type": "section", "text": text }]);
+    let edit = place(json!({ "text": "Because …", "blocks": blocks }));
     assert!(api.calls("chat.update", &edit).await.ok());
+    let seen = mina.reply_to(&said).await;
+    assert_eq!(
+        seen.text, "Because of the rain.",
+        "it takes the place of all of it"
+    );
 }
 
 #[tokio::test]
