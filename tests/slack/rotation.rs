@@ -25,7 +25,7 @@ fn rotating(slack: &Slack, refresh: &str, folder: &Path) -> SlackSettings {
     let (client, secret) = slack.client();
     SlackSettings {
         rotation: Some(Rotation {
-            client,
+            client: client.into(),
             secret: secret.into(),
             refresh: vec![refresh.to_owned().into()],
             folder: folder.join("slack"),

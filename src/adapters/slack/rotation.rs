@@ -26,7 +26,7 @@ use crate::ports::{Cause, Clock};
 /// What it takes to exchange tokens, as the environment gives it.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    pub client: String,
+    pub client: SecretString,
     pub secret: SecretString,
     /// One for each workspace, as it was when the app was installed there.
     pub refresh: Vec<SecretString>,
@@ -36,7 +36,7 @@ pub struct Rotation {
 
 /// The token of one workspace, and its successors.
 pub(super) struct Rota {
-    client: String,
+    client: SecretString,
     secret: SecretString,
     /// The refresh token that the line of pairs began with.
     first: SecretString,
@@ -209,7 +209,7 @@ impl Rota {
         lines: &Arc<Lines>,
     ) -> Result<Pair, Fault> {
         let form = vec![
-            ("client_id", self.client.clone()),
+            ("client_id", self.client.expose_secret().trim().to_owned()),
             (
                 "client_secret",
                 self.secret.expose_secret().trim().to_owned(),

@@ -176,17 +176,14 @@ impl Workspaces {
     pub(super) async fn keep_up_tokens(&self) {
         let seats = self.seats.iter().map(|seat| async {
             let (fault, ends) = seat.api.keep_up_tokens().await;
-            match ends {
-                Some(ends) => tracing::error!(
-                    "there will be no more tokens for a workspace, and the last one ends at \
-                     {ends}: {fault}"
-                ),
-                // Whoever asks next is told so, and gives it up.
-                None => tracing::error!("there is no token for a workspace: {fault}"),
-            }
+            // Whoever asks next is told so, and gives it up.
+            let until = ends.map_or_else(|| "now".to_owned(), |ends| ends.to_string());
+            tracing::error!(
+                "a workspace gets no more tokens; its last one ends {until}: {fault}"
+            );
         });
         join_all(seats).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::sync::watch;
 
 use super::{Line, Refused, Tell};
@@ -28,51 +28,77 @@ pub fn slack(
     settings: &Settings,
     environment: &Environment,
 ) -> anyhow::Result<Option<SlackSettings>> {
-    let given = |name: &str| environment.get(name).map_or("", |text| text.trim());
-    let (tokens, refresh) = (several(given(BOT_TOKEN)), several(given(REFRESH_TOKEN)));
+    let (tokens, refresh) = (
+        several(given(environment, BOT_TOKEN)),
+        several(given(environment, REFRESH_TOKEN)),
+    );
     let first = match (tokens.is_empty(), refresh.is_empty()) {
         (true, true) => return Ok(None),
         (false, _) => BOT_TOKEN,
         (true, false) => REFRESH_TOKEN,
     };
-    let needed = |name: &str, what: &str| match given(name) {
-        "" => Err(anyhow::anyhow!(
-            "{first} is set, and {name} is not: set it to {what}, as deploy/slack.md shows"
-        )),
-        secret => Ok(SecretString::from(secret.to_owned())),
-    };
-    let rotation = if refresh.is_empty() {
-        None
-    } else {
-        Some(Rotation {
-            client: needed(CLIENT_ID, "the app's client id")?
-                .expose_secret()
-                .to_owned(),
-            secret: needed(CLIENT_SECRET, "the app's client secret")?,
-            refresh,
-            folder: settings.folders.data.join("slack"),
-        })
-    };
-    let way = match settings.slack.mode {
-        SlackMode::Socket => Way::Socket {
-            token: needed(APP_TOKEN, "the app-level token")?,
-        },
-        SlackMode::Http => Way::Http {
-            at: settings.slack.listen,
-            secret: needed(SIGNING_SECRET, "the app's signing secret")?,
-        },
-    };
+    let asks = Asks { environment, first };
     Ok(Some(SlackSettings {
         api: settings.slack.api_url.clone(),
         tokens,
-        rotation,
-        way,
+        rotation: asks.rotation(refresh, settings)?,
+        way: asks.way(settings)?,
         groups: groups(&settings.reception.curators),
         pulse: Pulse::default(),
         rates: Rates::default(),
         timeouts: Timeouts::default(),
         streaming: streaming(settings.slack.streaming),
     }))
+}
+
+/// What else has to stand in the environment, because `first` stands there.
+struct Asks<'e> {
+    environment: &'e Environment,
+    first: &'static str,
+}
+
+impl Asks<'_> {
+    fn needed(&self, name: &str, what: &str) -> anyhow::Result<SecretString> {
+        match given(self.environment, name) {
+            "" => anyhow::bail!(
+                "{} is set, and {name} is not: set it to {what}, as deploy/slack.md shows",
+                self.first
+            ),
+            secret => Ok(secret.to_owned().into()),
+        }
+    }
+
+    fn way(&self, settings: &Settings) -> anyhow::Result<Way> {
+        Ok(match settings.slack.mode {
+            SlackMode::Socket => Way::Socket {
+                token: self.needed(APP_TOKEN, "the app-level token")?,
+            },
+            SlackMode::Http => Way::Http {
+                at: settings.slack.listen,
+                secret: self.needed(SIGNING_SECRET, "the app's signing secret")?,
+            },
+        })
+    }
+
+    fn rotation(
+        &self,
+        refresh: Vec<SecretString>,
+        settings: &Settings,
+    ) -> anyhow::Result<Option<Rotation>> {
+        if refresh.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Rotation {
+            client: self.needed(CLIENT_ID, "the app's client id")?,
+            secret: self.needed(CLIENT_SECRET, "the app's client secret")?,
+            refresh,
+            folder: settings.folders.data.join("slack"),
+        }))
+    }
+}
+
+fn given<'e>(environment: &'e Environment, name: &str) -> &'e str {
+    environment.get(name).map_or("", |text| text.trim())
 }
 
 /// The secrets in a variable that may hold one for each workspace.

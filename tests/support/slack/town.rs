@@ -215,6 +215,15 @@ impl Slack {
         sent.unwrap();
     }
 
+    /// The line of this link heals: what the bot has said meanwhile comes through, also that
+    /// it has gone.
+    pub(crate) fn heals(&self, link: u64) {
+        if let Some(link) = self.world().links.open.get(&link) {
+            // It may be closing.
+            drop(link.orders.send(Order::Heal));
+        }
+    }
+
     fn orders(&self, most: usize, order: &Order) -> usize {
         let world = self.world();
         let links = world.links.open.values().take(most);
