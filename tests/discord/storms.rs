@@ -9,13 +9,13 @@ use std::time::Duration;
 use saseo::app::reception::ReceptionRules;
 use tokio::time::Instant;
 
-pub(super) use crate::support::chance::Chance;
 use crate::support::discord::Discord;
 use crate::support::discord::clock::Id;
 use crate::support::discord::faults::{Astray, Cut, POST};
 use crate::support::discord::guilds::{Channel, Guild};
 use crate::support::discord::people::Person;
 use crate::support::script::Script;
+pub(super) use crate::support::seeded::Chance;
 use crate::support::town::Town;
 
 use super::bot::{Bot, Manner};

@@ -7,6 +7,7 @@ use crate::support::script::Script;
 use crate::support::slack::Slack;
 use crate::support::slack::blocks;
 use crate::support::slack::people::Person;
+use crate::support::slack::record::Request;
 
 use super::bot::{Bot, settings};
 use super::talk::{ANSWER, LEAVE, team, town};
@@ -66,7 +67,7 @@ async fn the_home_is_there_while_the_library_is_being_opened_and_fits_however_mu
     mina.opens_home();
     reads(&slack, &mina, "library r41").await;
     let published = slack.requests_to("views.publish");
-    assert!(published.iter().all(|it| it.done()), "{published:#?}");
+    assert!(published.iter().all(Request::done), "{published:#?}");
 }
 
 #[tokio::test]

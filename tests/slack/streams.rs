@@ -75,9 +75,8 @@ fn below(general: &Channel, said: &Said) -> Vec<Seen> {
 #[track_caller]
 fn is_whole(general: &Channel, said: &Said) {
     let ours = below(general, said);
-    let [answer] = ours.as_slice() else {
-        panic!("{ours:#?}");
-    };
+    assert_eq!(ours.len(), 1, "{ours:#?}");
+    let answer = &ours[0];
     assert!(
         matches!(answer.shown, Shown::AsPosted | Shown::Edited),
         "{answer:#?}"

@@ -11,11 +11,12 @@ use saseo::ports::{Messenger, Pace};
 use serde_json::Value;
 
 use crate::support::answers::long_answer;
-use crate::support::chance::Chance;
 use crate::support::script::Script;
+use crate::support::seeded::Chance;
 use crate::support::slack::faults::{EDIT, POST};
 use crate::support::slack::people::Said;
 use crate::support::slack::{Slack, world};
+use crate::support::town::Town;
 
 use super::bot::{heard, settings};
 use super::storms::{size, tell};
@@ -42,15 +43,8 @@ impl Ink {
         for block in &page.blocks {
             match block {
                 Block::Paragraph(runs) | Block::Small(runs) => {
-                    for run in runs {
-                        let (Run::Text(text)
-                        | Run::Strong(text)
-                        | Run::Link {
-                            title: text,
-                            url: _,
-                        }) = run;
-                        Self::add(&mut ink.words, text);
-                    }
+                    let words: String = runs.iter().map(text).collect();
+                    Self::add(&mut ink.words, &words);
                 },
                 Block::Code(code) => Self::add(&mut ink.code, code),
             }
@@ -59,24 +53,38 @@ impl Ink {
     }
 
     /// As it stands in blocks.
-    fn read(&mut self, part: &Value, code: bool) {
-        let code = code || part["type"] == "rich_text_preformatted";
-        let to = if code {
-            &mut self.code
-        } else {
-            &mut self.words
-        };
-        if let Some(text) = part["text"].as_str() {
-            Self::add(to, text);
-        }
-        for part in part["elements"].as_array().into_iter().flatten() {
-            self.read(part, code);
+    fn read(&mut self, part: &Value) {
+        for (kind, part) in texts(part, "") {
+            let to = match kind {
+                "rich_text_preformatted" => &mut self.code,
+                _ => &mut self.words,
+            };
+            Self::add(to, part);
         }
     }
 }
 
+fn text(run: &Run) -> &str {
+    let (Run::Text(text)
+    | Run::Strong(text)
+    | Run::Link {
+        title: text,
+        url: _,
+    }) = run;
+    text
+}
+
+/// The texts in a part of a block, each with the kind of what it stands in.
+fn texts<'p>(part: &'p Value, within: &'p str) -> Vec<(&'p str, &'p str)> {
+    let kind = part["type"].as_str().unwrap_or("");
+    let own = part["text"].as_str().map(|text| (within, text));
+    let inner = part["elements"].as_array().into_iter().flatten();
+    let inner = inner.flat_map(|part| texts(part, kind));
+    own.into_iter().chain(inner).collect()
+}
+
 /// The way to post, without anything behind it.
-async fn desk(slack: &Slack, settings: SlackSettings) -> Arc<dyn Messenger> {
+async fn desk(slack: &Slack, settings: SlackSettings) -> (Town, Arc<dyn Messenger>) {
     slack.unlimited();
     let settings = SlackSettings {
         rates: Rates::OnlyAsTold,
@@ -87,7 +95,7 @@ async fn desk(slack: &Slack, settings: SlackSettings) -> Arc<dyn Messenger> {
     let line = Line::new(settings, Arc::new(town.inbox.clone()), clock).unwrap();
     // What was asked before it began may have been answered.
     slack.passes(Duration::from_secs(120));
-    line.messenger()
+    (town, line.messenger())
 }
 
 /// The posts in the thread of `said`, oldest first.
@@ -101,7 +109,7 @@ fn posts(slack: &Slack, said: &Said) -> Vec<world::Message> {
 #[tokio::test]
 async fn long_answers_fit_whole_and_in_order() {
     let (slack, team, general, mina) = team().await;
-    let desk = desk(&slack, settings(&slack, &[&team])).await;
+    let (_town, desk) = desk(&slack, settings(&slack, &[&team])).await;
     let (answers, mut chance) = (size(60, 3_000), Chance::new("long answers in Slack"));
     let (mut posted, mut longest, mut largest) = (0, 0, 0);
     for number in 0..answers {
@@ -119,7 +127,7 @@ async fn long_answers_fit_whole_and_in_order() {
         let mut read = Ink::default();
         for post in posts(&slack, &said) {
             assert!(post.text.chars().count() <= dialect::LONGEST);
-            post.blocks.iter().for_each(|block| read.read(block, false));
+            post.blocks.iter().for_each(|block| read.read(block));
             posted += 1;
         }
         assert!(read == meant, "number {number}:\n{read:#?}\n{meant:#?}");

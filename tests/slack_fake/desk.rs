@@ -300,12 +300,18 @@ async fn the_home_is_published_for_one_person_and_guarded_by_a_hash() {
         "view_too_large"
     );
     assert_eq!(mina.home().as_deref(), Some("13 documents"));
+}
+
+#[tokio::test]
+async fn an_app_whose_manifest_has_no_home_publishes_none() {
+    let (town, library, _, mina) = town().await;
     town.set(|settings| settings.home = Switch::Off);
-    let none = publish(home(text("15 documents")), Value::Null);
-    assert_eq!(
-        api.calls("views.publish", &none).await.error(),
-        "not_enabled"
-    );
+    let home = json!({ "type": "home", "blocks": [{ "type": "divider" }] });
+    let publish = json!({ "user_id": mina.id, "view": home });
+    let api = Api::of(&town, &library);
+    let refused = api.calls("views.publish", &publish).await;
+    assert_eq!(refused.error(), "not_enabled");
+    assert_eq!(mina.home(), None);
 }
 
 #[tokio::test]

@@ -421,15 +421,24 @@ async fn a_stream_is_begun_added_to_and_ended() {
         let late = api.calls(method, &append).await;
         assert_eq!(late.error(), "message_not_in_streaming_state");
     }
-    let text = json!({ "type": "plain_text", "text": "Because of the rain." });
-    let blocks = json!([{ "type": "section", "text": text }]);
-    let edit = place(json!({ "text": "Because …", "blocks": blocks }));
     assert!(api.calls("chat.update", &edit).await.ok());
-    let seen = mina.reply_to(&said).await;
-    assert_eq!(
-        seen.text, "Because of the rain.",
-        "it takes the place of all of it"
-    );
+}
+
+#[tokio::test]
+async fn an_edit_takes_the_place_of_all_that_was_streamed() {
+    let (town, library, _, mina) = town().await;
+    town.unlimited();
+    let said = mina.direct_message("why?");
+    let api = Api::of(&town, &library);
+    let begun = begins(&api, &said, json!({ "markdown_text": "Because" })).await;
+    let mut edit = json!({ "channel": said.channel, "ts": begun.text("ts") });
+    assert!(api.calls("chat.stopStream", &edit).await.ok());
+    assert_eq!(mina.reply_to(&said).await.text.trim(), "Because");
+    let text = json!({ "type": "plain_text", "text": "Because of the rain." });
+    edit["text"] = json!("Because …");
+    edit["blocks"] = json!([{ "type": "section", "text": text }]);
+    assert!(api.calls("chat.update", &edit).await.ok());
+    assert_eq!(mina.reply_to(&said).await.text, "Because of the rain.");
 }
 
 #[tokio::test]

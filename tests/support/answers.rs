@@ -2,7 +2,7 @@
 
 use saseo::domain::page::{Block, Page, Run};
 
-use super::chance::Chance;
+use super::seeded::Chance;
 
 /// Pieces that long answers are made of.
 const PIECES: [&str; 16] = [

@@ -31,6 +31,8 @@ pub(crate) mod script;
 pub(crate) mod site;
 #[expect(dead_code, reason = "the fake offers more than each test asks of it")]
 pub(crate) mod slack;
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) mod seeded;
 #[cfg(feature = "mistralrs")]
 pub(crate) mod starter;
 pub(crate) mod town;

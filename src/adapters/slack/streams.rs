@@ -206,21 +206,22 @@ impl Streams {
             sleep(LOOK.min(self.settings.longest / 4)).await;
             let open: Vec<_> = held(&self.open).values().cloned().collect();
             for stream in open {
-                // Who is at one sees to it.
-                if let Ok(mut stream) = stream.try_lock() {
-                    self.tend_to(&mut stream).await;
-                }
+                self.tend_to(&stream).await;
             }
         }
     }
 
-    async fn tend_to(&self, stream: &mut Stream) {
+    async fn tend_to(&self, stream: &Turn<Stream>) {
+        // Who is at it sees to it.
+        let Ok(mut stream) = stream.try_lock() else {
+            return;
+        };
         let young = stream.began.elapsed() < self.settings.longest;
         if stream.state == State::Over || young {
             return;
         }
         let page = stream.page.clone();
-        if let Err(fault) = self.replace(stream, &page, Urgency::Should).await {
+        if let Err(fault) = self.replace(&mut stream, &page, Urgency::Should).await {
             tracing::debug!("a stream that was ended is not shown whole yet: {fault}");
         }
     }

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::world::Switch;
+
 /// What a manifest says of the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Manifest {
@@ -19,7 +21,7 @@ pub(crate) struct Manifest {
     /// Whether all commands are given names and links as messages have them.
     pub(crate) escapes: bool,
     /// Whether the app has a home.
-    pub(crate) home: bool,
+    pub(crate) home: Switch,
 }
 
 impl Manifest {
@@ -36,7 +38,11 @@ impl Manifest {
             shortcuts: of_messages
                 .map(|one| (text(&one["name"]), text(&one["callback_id"])))
                 .collect(),
-            home: features["app_home"]["home_tab_enabled"] == "true",
+            home: if features["app_home"]["home_tab_enabled"] == "true" {
+                Switch::On
+            } else {
+                Switch::Off
+            },
             escapes: commands.iter().all(|one| one["should_escape"] == "true"),
         }
     }

@@ -130,11 +130,7 @@ impl Slack {
             Switch::Off
         };
         world.settings.escapes = escapes;
-        world.settings.home = if manifest.home {
-            Switch::On
-        } else {
-            Switch::Off
-        };
+        world.settings.home = manifest.home;
         for team in world.teams.values_mut() {
             team.bot.scopes.clone_from(&manifest.scopes);
         }

@@ -91,9 +91,10 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Switch {
     On,
+    #[default]
     Off,
 }
 
