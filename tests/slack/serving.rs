@@ -168,3 +168,110 @@ async fn the_doctor_asks_slack_itself() {
         "{found:?}"
     );
 }
+
+#[tokio::test]
+async fn whatever_slack_says_for_good_ends_the_program_with_78() {
+    let (slack, team, _, _) = team().await;
+    let program = program(&slack).await;
+    team.refuses_tokens("token_revoked");
+    let revoked = with_tokens(program.command(&["serve"]), &slack, &team);
+    let revoked = ran(revoked, &slack, &team).await;
+    assert_eq!(revoked.code, Some(78), "{revoked:?}");
+    let named = "SASEO_SLACK_BOT_TOKEN (token_revoked)";
+    assert!(revoked.stderr.contains(named), "{revoked:?}");
+    assert_eq!(slack.requests_to("auth.test").len(), 1);
+
+    let office = slack.workspace("Office");
+    slack.disables_socket_mode();
+    let off = with_tokens(program.command(&["serve"]), &slack, &office);
+    let off = ran(off, &slack, &office).await;
+    assert_eq!(off.code, Some(78), "{off:?}");
+    assert!(
+        off.stderr.contains("Socket Mode is switched off"),
+        "{off:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_doctor_names_the_workspace_that_is_given_up() {
+    let (slack, team, _, _) = team().await;
+    let program = program(&slack).await;
+    let office = super::talk::another(&slack, "Office");
+    office.refuses_tokens("account_inactive");
+    let mut command = program.command(&["doctor", "--json"]);
+    command
+        .env(
+            "SASEO_SLACK_BOT_TOKEN",
+            format!("{} {}", team.token(), office.token()),
+        )
+        .env("SASEO_SLACK_APP_TOKEN", slack.app_token());
+    let said = ran(command, &slack, &team).await;
+    let found = said.object()["findings"].as_array().unwrap().clone();
+    let tokens: Vec<_> = found
+        .iter()
+        .filter(|row| row["what"] == "slack token")
+        .collect();
+    assert_eq!(tokens.len(), 2, "{tokens:?}");
+    assert_eq!(tokens[0]["ok"], true);
+    assert_eq!(tokens[1]["ok"], false);
+    let red = tokens[1]["said"].as_str().unwrap();
+    assert!(
+        red.contains("SASEO_SLACK_BOT_TOKEN, number 2 (account_inactive)"),
+        "{red}"
+    );
+}
+
+#[tokio::test]
+async fn tokens_that_end_are_exchanged_by_the_program_and_never_logged() {
+    let (slack, team, general, mina) = team().await;
+    let program = program(&slack).await;
+    let refresh = team.rotates_tokens();
+    let (client, secret) = slack.client();
+    let with_refresh = |mut command: Command| {
+        command
+            .env("SASEO_SLACK_REFRESH_TOKEN", &refresh)
+            .env("SASEO_SLACK_CLIENT_ID", &client)
+            .env("SASEO_SLACK_CLIENT_SECRET", &secret)
+            .env("SASEO_SLACK_APP_TOKEN", slack.app_token())
+            .env("SASEO_LOG", "trace");
+        command
+    };
+    let mut secrets = vec![refresh.clone(), secret.clone(), team.token()];
+    let log = std::fs::File::create(program.path("log")).unwrap();
+    let mut command = with_refresh(program.command(&["serve"]));
+    let mut bot = command.stderr(Stdio::from(log)).spawn().unwrap();
+    slack.connected().await;
+    for _ in 0..2 {
+        secrets.push(team.token());
+        let said = mina.mentions_bot(&general, QUESTION);
+        let below = |seen: &[crate::support::slack::seen::Seen]| {
+            let mut below = seen
+                .iter()
+                .filter(|one| one.reply_to.as_ref() == Some(&said.ts));
+            below.any(|one| one.text.contains("receipt")).then_some(())
+        };
+        mina.wait_within(Duration::from_secs(60), &general, below)
+            .await;
+        slack.passes(Duration::from_secs(43_201));
+    }
+    // The doctor looks, and leaves the tokens to whoever serves with them.
+    let doctor = with_refresh(program.command(&["doctor", "--json"]));
+    let doctor = ran(doctor, &slack, &team).await;
+    let token = |row: &&Value| row["what"] == "slack token";
+    let findings = doctor.object()["findings"].as_array().unwrap().clone();
+    let token = findings.iter().find(token).unwrap();
+    assert_eq!(token["ok"], true, "{token}");
+    assert!(
+        token["said"].as_str().unwrap().contains("has ended"),
+        "{token}"
+    );
+    bot.kill().await.unwrap();
+
+    assert_eq!(slack.requests_to("oauth.v2.access").len(), 2);
+    let log = std::fs::read_to_string(program.path("log")).unwrap();
+    for secret in secrets {
+        let found = [&log, &doctor.stdout, &doctor.stderr].into_iter();
+        let mut lines = found.flat_map(|text| text.lines());
+        assert_eq!(lines.find(|line| line.contains(&secret)), None);
+    }
+}
