@@ -32,4 +32,6 @@ mod serve;
 mod slack;
 mod slack_fake;
 mod store;
+#[cfg(any(feature = "discord", feature = "slack"))]
+mod talks;
 mod tidy;

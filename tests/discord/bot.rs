@@ -8,17 +8,17 @@ use crate::support::bot::{self, Before, rules};
 use crate::support::discord::Discord;
 use crate::support::town::Town;
 
-pub(super) use crate::support::bot::Failure;
+pub(crate) use crate::support::bot::Failure;
 
 /// The bot; it ends when dropped, as if it were killed.
-pub(super) type Bot = bot::Bot<Deaf>;
+pub(crate) type Bot = bot::Bot<Deaf>;
 
 /// How a test wants it.
 #[derive(Clone, Copy)]
-pub(super) struct Manner {
-    pub(super) rules: ReceptionRules,
-    pub(super) threads: bool,
-    pub(super) pulse: Pulse,
+pub(crate) struct Manner {
+    pub(crate) rules: ReceptionRules,
+    pub(crate) threads: bool,
+    pub(crate) pulse: Pulse,
 }
 
 impl Default for Manner {
@@ -33,7 +33,7 @@ impl Default for Manner {
 
 impl Bot {
     /// A bot at work, with its library open.
-    pub(super) async fn start(discord: &Discord, town: Town) -> Self {
+    pub(crate) async fn start(discord: &Discord, town: Town) -> Self {
         let bot = Self::start_closed(discord, town, Manner::default()).await;
         bot.open();
         discord.connected().await;
@@ -41,12 +41,12 @@ impl Bot {
     }
 
     /// A bot with this token.
-    pub(super) async fn start_as(discord: &Discord, token: &str, town: Town) -> Self {
+    pub(crate) async fn start_as(discord: &Discord, token: &str, town: Town) -> Self {
         Self::began((discord.api(), token.into()), town, Manner::default()).await
     }
 
     /// A bot that listens while its library is being opened.
-    pub(super) async fn start_closed(discord: &Discord, town: Town, manner: Manner) -> Self {
+    pub(crate) async fn start_closed(discord: &Discord, town: Town, manner: Manner) -> Self {
         Self::began((discord.api(), discord.token()), town, manner).await
     }
 

@@ -1,8 +1,6 @@
 //! saseo in a Discord: people act, and read what they see.
 
-mod bot;
-#[cfg(feature = "mistralrs")]
-mod librarian;
+pub(crate) mod bot;
 mod crowds;
 mod disks;
 mod flood;

@@ -21,10 +21,7 @@ use crate::support::town::Town;
 use super::bot::{Bot, Manner};
 use super::lost::watchful;
 
-pub(super) const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
-    Unused leave days do not carry over to the next year.\n";
-pub(super) const QUESTION: &str = "How many days of leave does an employee have?";
-pub(super) const ANSWER: &str = "Every employee has 15 days of leave a year.";
+pub(super) use crate::support::town::{ANSWER, LEAVE, QUESTION};
 
 /// How much of it: a little in an ordinary run, all of it when asked for.
 pub(super) fn size<T>(little: T, full: T) -> T {

@@ -21,10 +21,10 @@ use crate::support::slack::places::Workspace;
 use crate::support::town::Town;
 
 /// The bot; it ends when dropped, as if it were killed.
-pub(super) type Bot = bot::Bot<Deaf>;
+pub(crate) type Bot = bot::Bot<Deaf>;
 
 /// What the bot is started with where a test says nothing else.
-pub(super) fn settings(slack: &Slack, workspaces: &[&Workspace]) -> SlackSettings {
+pub(crate) fn settings(slack: &Slack, workspaces: &[&Workspace]) -> SlackSettings {
     SlackSettings {
         api: slack.api(),
         tokens: workspaces.iter().map(|one| one.token().into()).collect(),
@@ -45,7 +45,7 @@ pub(super) fn settings(slack: &Slack, workspaces: &[&Workspace]) -> SlackSetting
 
 impl Bot {
     /// A bot at work, with its library open.
-    pub(super) async fn start(slack: &Slack, workspace: &Workspace, town: Town) -> Self {
+    pub(crate) async fn start(slack: &Slack, workspace: &Workspace, town: Town) -> Self {
         let bot = Self::start_with(settings(slack, &[workspace]), town).await;
         bot.open();
         slack.connected().await;
@@ -54,7 +54,7 @@ impl Bot {
 
     /// A bot that listens while its library is being opened.
     #[expect(clippy::disallowed_methods, reason = "the bot holds the handle")]
-    pub(super) async fn start_with(settings: SlackSettings, town: Town) -> Self {
+    pub(crate) async fn start_with(settings: SlackSettings, town: Town) -> Self {
         let before = Before::with(town);
         let line = Line::new(settings, before.inbox(), before.clock()).unwrap();
         let messengers = [(Platform::Slack, line.messenger())].into();

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "discord")]
 mod both;
-mod bot;
+pub(crate) mod bot;
 mod door;
 mod flood;
 mod home;

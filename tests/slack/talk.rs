@@ -10,10 +10,7 @@ use crate::support::town::Town;
 
 use super::bot::{Bot, settings};
 
-pub(super) const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
-    Unused leave days do not carry over to the next year.\n";
-pub(super) const QUESTION: &str = "How many days of leave does an employee have?";
-pub(super) const ANSWER: &str = "Every employee has 15 days of leave a year.";
+pub(super) use crate::support::town::{ANSWER, LEAVE, QUESTION};
 
 /// A workspace with one channel and one person in it.
 pub(super) async fn team() -> (Slack, Workspace, Channel, Person) {
@@ -50,69 +47,6 @@ pub(super) fn with(text: &'static str) -> impl Fn(&[Seen]) -> Option<Seen> {
     }
 }
 
-fn labels(seen: &Seen) -> Vec<&str> {
-    seen.buttons
-        .iter()
-        .map(|button| button.label.as_str())
-        .collect()
-}
-
-#[tokio::test]
-async fn a_mention_is_answered_in_its_thread_with_its_source_and_buttons() {
-    let (slack, team, general, mina) = team().await;
-    let bot = Bot::start(&slack, &team, town(Script::saying(ANSWER)).await).await;
-
-    let said = mina.mentions_bot(&general, QUESTION);
-    let answer = mina.wait_for(&general, with("receipt")).await;
-    bot.settled().await;
-
-    assert_eq!(answer.reply_to.as_ref(), Some(&said.ts));
-    let seen = mina.sees(&general);
-    assert_eq!(seen.len(), 2, "{seen:#?}");
-    let text = &seen[1].text;
-    assert!(
-        text.contains("15 days") && text.contains("Sources"),
-        "{text}"
-    );
-    assert_eq!(labels(&seen[1]), ["Useful", "Not useful", "Sources"]);
-    assert!(slack.pings().is_empty() && slack.previewed().is_empty());
-    assert_eq!(slack.odd(), [""; 0]);
-    assert_eq!(slack.retries(), 0);
-}
-
-#[tokio::test]
-async fn korean_is_answered_in_korean() {
-    let (slack, team, general, mina) = team().await;
-    let town = Town::with(Script::saying("연차는 15일입니다."));
-    let leave = "# 휴가\n\n직원의 연차는 15일입니다. 남은 연차는 넘기지 않습니다.\n";
-    town.add("휴가", leave).await;
-    let bot = Bot::start(&slack, &team, town).await;
-
-    mina.mentions_bot(&general, "연차는 며칠이야?");
-    let answer = mina.wait_for(&general, with("영수증")).await;
-    bot.settled().await;
-    assert!(answer.text.contains("출처"), "{}", answer.text);
-    assert_eq!(labels(&answer)[2], "출처 보기");
-}
-
-#[tokio::test]
-async fn a_direct_message_needs_no_mention_and_goes_on_as_a_conversation() {
-    let (slack, team, _, mina) = team().await;
-    let bot = Bot::start(&slack, &team, town(Script::saying(ANSWER)).await).await;
-
-    mina.direct_message(QUESTION);
-    let alone = mina.direct_channel();
-    let answer = mina.wait_for(&alone, with("receipt")).await;
-    assert_eq!(answer.reply_to, None);
-    bot.settled().await;
-    mina.direct_message("And which of them carry over?");
-    mina.wait_for(&alone, |seen| (seen.len() == 4).then_some(()))
-        .await;
-    bot.settled().await;
-    let prompt = bot.town.script.prompts().pop().unwrap();
-    assert!(prompt.contains("carry over to the next year"), "{prompt}");
-}
-
 #[tokio::test]
 async fn a_thread_goes_on_without_a_mention_where_the_librarian_is_part_of_it() {
     let (slack, team, general, mina) = team().await;
@@ -135,23 +69,6 @@ async fn a_thread_goes_on_without_a_mention_where_the_librarian_is_part_of_it() 
     slack.settled().await;
     bot.settled().await;
     assert_eq!(answers(&mina.sees(&general)), 2);
-}
-
-#[tokio::test]
-async fn a_command_is_answered_for_everybody() {
-    let (slack, team, general, mina) = team().await;
-    let bot = Bot::start(&slack, &team, town(Script::saying(ANSWER)).await).await;
-
-    mina.runs(&general, "/ask", QUESTION);
-    let answer = mina.wait_for(&general, with("receipt")).await;
-    bot.settled().await;
-    assert!(
-        !answer.private && answer.text.contains("15 days"),
-        "{answer:#?}"
-    );
-    assert_eq!(mina.sees(&general).len(), 1);
-    let said = answer.ts.clone();
-    assert!(general.shows().iter().any(|one| one.ts == said));
 }
 
 #[tokio::test]
@@ -199,29 +116,6 @@ async fn what_only_one_person_asked_to_see_only_they_see() {
     }
     bot.settled().await;
     assert_eq!(joon.sees(&general).len(), 0);
-}
-
-#[tokio::test]
-async fn buttons_are_answered_to_whoever_presses_them() {
-    let (slack, team, general, mina) = team().await;
-    let joon = team.member("Joon");
-    let bot = Bot::start(&slack, &team, town(Script::saying(ANSWER)).await).await;
-    mina.mentions_bot(&general, QUESTION);
-    let answer = mina.wait_for(&general, with("receipt")).await;
-    bot.settled().await;
-
-    joon.presses(&answer, "Sources");
-    let sources = joon
-        .wait_for(&general, with("Every employee has 15 days"))
-        .await;
-    joon.wait_for(&general, with("“")).await;
-    joon.presses(&answer, "Useful");
-    let thanks = joon.wait_for(&general, with("Thank you")).await;
-    bot.settled().await;
-    assert!(thanks.private, "{thanks:#?}");
-    assert!(!sources.text.is_empty());
-    let told = mina.sees(&general);
-    assert!(with("Thank you")(&told).is_none(), "{told:#?}");
 }
 
 #[tokio::test]
@@ -282,25 +176,6 @@ async fn a_message_is_added_from_its_menu_and_a_file_by_handing_it_in() {
         .await;
     dahee.presses(&shown, "Add");
     dahee.wait_for(&general, with("r3")).await;
-    bot.settled().await;
-}
-
-#[tokio::test]
-async fn an_answer_that_is_being_written_can_be_stopped_by_its_button() {
-    let (slack, team, general, mina) = team().await;
-    let script = Script::saying(ANSWER).slowly(std::time::Duration::from_millis(600));
-    let bot = Bot::start(&slack, &team, town(script).await).await;
-
-    mina.mentions_bot(&general, QUESTION);
-    let shown = mina
-        .wait_for(&general, |seen| {
-            seen.iter()
-                .find(|one| one.button("Stop").is_some())
-                .cloned()
-        })
-        .await;
-    mina.presses(&shown, "Stop");
-    mina.wait_for(&general, with("Stopped.")).await;
     bot.settled().await;
 }
 

@@ -24,6 +24,15 @@ use saseo::ports::{Acquirer, Audience, Embedder, Handed, Unacquired};
 use super::embedder::WordHashes;
 use super::script::Script;
 
+/// What most libraries here have, and what is asked of them.
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
+    Unused leave days do not carry over to the next year.\n";
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) const QUESTION: &str = "How many days of leave does an employee have?";
+#[cfg(any(feature = "discord", feature = "slack"))]
+pub(crate) const ANSWER: &str = "Every employee has 15 days of leave a year.";
+
 /// The library, who sits in it, and the folder it lies in.
 pub(crate) struct Town {
     pub(crate) desk: Desk,
@@ -61,6 +70,14 @@ impl Town {
             inbox: opened.inbox,
             folder,
         }
+    }
+
+    /// With one page, about leave.
+    #[cfg(any(feature = "discord", feature = "slack"))]
+    pub(crate) async fn about_leave(script: Script) -> Self {
+        let town = Self::with(script);
+        town.add("Leave", LEAVE).await;
+        town
     }
 
     /// Puts a page on the shelf.
