@@ -71,8 +71,8 @@ pub(crate) fn granted(world: &mut World, team: &Id) -> Value {
         standing: Standing::Good,
         until: Some(now + TimeDelta::from_std(lasts).unwrap()),
     });
-    let used = bot.refresh.replace(refresh.clone());
-    bot.spent = used.map(|used| (used, now));
+    let exchanged = bot.refresh.replace(refresh.clone());
+    bot.spent = exchanged.map(|token| (token, now));
     let scopes: Vec<&str> = bot.scopes.iter().map(String::as_str).collect();
     let (scope, user) = (scopes.join(","), bot.user.clone());
     let home = &world.teams[team];
