@@ -203,4 +203,10 @@ async fn marks_are_kept_under_their_names() {
     let expected = [("discord/dm/1", "2"), ("discord/heard", "6")];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(after.marks("discord/").await.unwrap(), expected);
+
+    let names: Vec<String> = expected.iter().map(|(name, _)| name.clone()).collect();
+    after.unmark(&names[..1]).await.unwrap();
+    drop(after);
+    let later = inbox(folder.path());
+    assert_eq!(later.marks("discord/").await.unwrap(), expected[1..]);
 }

@@ -6,6 +6,7 @@ pub(crate) mod bot;
 mod door;
 mod flood;
 mod home;
+mod killed;
 mod links;
 mod lost;
 mod posts;

@@ -13,7 +13,7 @@ use crate::support::slack::places::Workspace;
 use super::talk::{ANSWER, LEAVE, QUESTION, team, with};
 
 /// A program that has this Slack in its settings, and a library.
-async fn program(slack: &Slack) -> Program {
+pub(super) async fn program(slack: &Slack) -> Program {
     let program = Program::new([]).await;
     program.endpoint.known().usual = vec![ANSWER];
     program.settings(&format!("[slack]\napi-url = {:?}\n", slack.api()));
@@ -25,7 +25,7 @@ async fn program(slack: &Slack) -> Program {
     program
 }
 
-fn with_tokens(mut command: Command, slack: &Slack, team: &Workspace) -> Command {
+pub(super) fn with_tokens(mut command: Command, slack: &Slack, team: &Workspace) -> Command {
     command
         .env("SASEO_SLACK_BOT_TOKEN", team.token())
         .env("SASEO_SLACK_APP_TOKEN", slack.app_token());

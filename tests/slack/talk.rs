@@ -1,5 +1,7 @@
 //! Conversations: what people say, press and run, and what they read.
 
+use saseo::ports::Inbox as _;
+
 use crate::support::script::Script;
 use crate::support::slack::Slack;
 use crate::support::slack::manifest::Manifest;
@@ -69,6 +71,35 @@ async fn a_thread_goes_on_without_a_mention_where_the_librarian_is_part_of_it() 
     slack.settled().await;
     bot.settled().await;
     assert_eq!(answers(&mina.sees(&general)), 2);
+}
+
+#[tokio::test]
+async fn a_thread_goes_on_after_a_restart_and_one_of_long_ago_is_forgotten() {
+    const OLD: &str = "slack/thread/T1/C1/1600000000.000100";
+    let (slack, team, general, mina) = team().await;
+    let town = town(Script::saying(ANSWER)).await;
+    town.inbox.mark(OLD, "1600000000").await.unwrap();
+    // From before threads were put down with a time.
+    town.inbox.mark("slack/thread/T1/C1/1.1", "").await.unwrap();
+    let bot = Bot::start(&slack, &team, town).await;
+    let said = mina.mentions_bot(&general, QUESTION);
+    mina.wait_for(&general, with("receipt")).await;
+    bot.settled().await;
+    let folder = bot.dies().await;
+
+    let town = Town::within(folder, Script::saying(ANSWER));
+    let kept = town.inbox.marks("slack/thread/").await.unwrap();
+    assert!(
+        kept.iter().all(|(name, at)| name != OLD && !at.is_empty()),
+        "{kept:?}"
+    );
+    assert_eq!(kept.len(), 2, "{kept:?}");
+    let bot = Bot::start(&slack, &team, town).await;
+    mina.replies_to(&said, "And which of them carry over?");
+    let answers = |seen: &[Seen]| seen.iter().filter(|one| one.by == "saseo").count();
+    mina.wait_for(&general, |seen| (answers(seen) == 2).then_some(()))
+        .await;
+    bot.settled().await;
 }
 
 #[tokio::test]
