@@ -155,7 +155,7 @@ impl Rota {
         used: Option<&SecretString>,
         lines: &Arc<Lines>,
     ) -> Result<SecretString, Fault> {
-        const REST: Duration = Duration::from_secs(5);
+        const REST: Duration = Duration::from_secs(2);
         let mut turn = self.turn.lock().await;
         let pair = self.pair();
         if let Some(pair) = &pair
@@ -272,7 +272,8 @@ impl Rota {
                 Err(fault) => {
                     let cause: Cause = fault.into();
                     tracing::warn!(error = &*cause, "a token could not be exchanged yet");
-                    sleep(back_off(tries)).await;
+                    // The exchange itself is tried again for longer.
+                    sleep(back_off(tries.min(2))).await;
                     tries += 1;
                 },
             }
