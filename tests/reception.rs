@@ -459,6 +459,21 @@ async fn who_greets_or_thanks_is_answered_with_courtesy_and_no_search() {
 }
 
 #[tokio::test]
+async fn who_wonders_what_it_is_for_is_told_and_no_search() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    for (id, said) in [("1", "help"), ("2", "What can you do?"), ("3", "?")] {
+        let read = hall.replies_to(&ask(id, "a", said)).await;
+        assert!(
+            read.contains("`/ask`") && read.contains("`/library`"),
+            "{read}"
+        );
+    }
+    let read = hall.replies_to(&ask("4", "a", "뭐 할 수 있어?")).await;
+    assert!(read.contains("`/ask`를 사용해"), "{read}");
+    assert_eq!(hall.town.script.prompts(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_follow_up_sees_what_was_said_before_it() {
     let hall = Hall::with(Script::saying(ANSWER)).await;
     hall.hears(&ask("1", "a", QUESTION)).await;

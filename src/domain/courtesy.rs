@@ -69,6 +69,28 @@ impl Courtesy {
     }
 }
 
+/// Whether somebody wonders what a librarian is for, in words that ask for nothing else: "help",
+/// or a mere "?".
+///
+/// ```
+/// use saseo::domain::courtesy::wonders;
+///
+/// assert!(wonders("What can you do?") && wonders("?"));
+/// assert!(!wonders("Who can help with the printer?"));
+/// ```
+pub fn wonders(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty() && !CALLS.contains(word))
+        .collect();
+    let nameless = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .all(str::is_empty);
+    let visible = !lower.trim().is_empty();
+    (nameless && visible) || WONDERINGS.contains(&&*words.join(" "))
+}
+
 fn is_nod(word: &str) -> bool {
     NODS.contains(&word.trim_matches(|c: char| !c.is_alphanumeric()))
 }
@@ -89,6 +111,46 @@ const NODS: [&str; 14] = [
     "좋아요",
     "좋아",
     "알겠습니다",
+];
+
+/// Names and manners beside a wondering.
+const CALLS: [&str; 4] = ["saseo", "please", "사서", "사서님"];
+
+const WONDERINGS: [&str; 34] = [
+    "help",
+    "help me",
+    "what can you do",
+    "what do you do",
+    "what can i ask",
+    "what can i ask you",
+    "what can i do",
+    "what are you",
+    "who are you",
+    "how do you work",
+    "how does this work",
+    "how do i use this",
+    "how do i use you",
+    "how can you help",
+    "how can you help me",
+    "commands",
+    "도움",
+    "도움말",
+    "도와줘",
+    "도와주세요",
+    "명령어",
+    "사용법",
+    "사용 방법",
+    "뭐 할 수 있어",
+    "뭘 할 수 있어",
+    "무엇을 할 수 있어",
+    "뭐 할 수 있어요",
+    "뭘 할 수 있어요",
+    "무엇을 할 수 있나요",
+    "뭐 할 수 있나요",
+    "뭘 할 수 있나요",
+    "넌 누구야",
+    "누구세요",
+    "어떻게 써",
 ];
 
 /// They add nothing to what they stand beside.
@@ -224,6 +286,34 @@ mod tests {
             &["bye", "Good bye.", "See you later!"],
         );
         check(Some(Courtesy::Farewell), &["안녕히 계세요", "수고하세요!"]);
+    }
+
+    #[test]
+    fn who_wonders_what_a_librarian_is_for_is_told_from_who_asks() {
+        for text in [
+            "help",
+            "Help!",
+            "saseo, help please",
+            "도움말",
+            "what can you do?",
+            "뭐 할 수 있어?",
+            "?",
+            "？！",
+            "👍",
+        ] {
+            assert!(wonders(text), "{text}");
+        }
+        for text in [
+            "",
+            "  ",
+            "saseo",
+            "help desk",
+            "what can you do with leave days?",
+            "도움말은 어디에 있어?",
+            "404?",
+        ] {
+            assert!(!wonders(text), "{text}");
+        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Notice<'_> {
             Self::NothingToStop => "There is nothing of yours to stop here.".into(),
             Self::Stopping => "I am stopping.".into(),
             Self::Failed(id) => format!("Something failed on my side, and there is no answer. Whoever runs me can look it up as `{id}`."),
-            Self::Hint => "Ask me something: mention me together with a question, or use `/ask`.".into(),
+            Self::Hint => "Ask me something: mention me together with a question, or use `/ask`. `/library` shows which documents I answer from, and adds to them.".into(),
             Self::TooLong(long) => format!("Your question has {long} characters, more than {}. Please ask it shorter.", QuestionText::LONGEST),
             Self::NotACurator => "Adding and removing is for those who manage the server, or have a role that was named for it; and it is done in the server, not in direct messages.".into(),
             Self::Thanks => "Thank you, I have noted it.".into(),
@@ -100,7 +100,7 @@ impl Notice<'_> {
             Self::Failed(id) => format!(
                 "제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."
             ),
-            Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요.".into(),
+            Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요. `/library`로 제가 답하는 데 쓰는 문서를 보고 추가할 수 있습니다.".into(),
             Self::TooLong(long) => format!("질문이 {long}자로, 받을 수 있는 {}자를 넘습니다. 더 짧게 물어봐 주세요.", QuestionText::LONGEST),
             Self::NotACurator => {
                 "문서를 추가하고 빼는 일은 서버를 관리하는 사람과 지정된 역할을 가진 사람만 할 수 있습니다. 다이렉트 메시지가 아니라 서버에서 해 주세요.".into()

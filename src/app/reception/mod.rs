@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::errands::{self, Counter};
-use crate::domain::courtesy::Courtesy;
+use crate::domain::courtesy::{self, Courtesy};
 use crate::domain::event::{Event, EventKey, Platform, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
@@ -300,10 +300,13 @@ impl Reception {
 /// What is said at once to `text` that asks the library nothing. `None` if it is a question.
 /// Who sent files beside it is told of them in an answer.
 fn unasked(text: &str, files: &[String], language: Language) -> Option<String> {
-    if let Some(courtesy) = Courtesy::of(text)
-        && files.is_empty()
-    {
-        return Some(courtesy.reply(language).to_owned());
+    if files.is_empty() {
+        if let Some(courtesy) = Courtesy::of(text) {
+            return Some(courtesy.reply(language).to_owned());
+        }
+        if courtesy::wonders(text) {
+            return Some(Notice::Hint.text(language));
+        }
     }
     let slip = QuestionText::new(text).err()?;
     let notice = match slip {
