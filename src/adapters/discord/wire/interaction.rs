@@ -4,17 +4,15 @@ use serenity::model::application::{
     CommandData, CommandInteraction, CommandType, Interaction, InteractionContext,
     ResolvedOption, ResolvedTarget, ResolvedValue,
 };
-use serenity::model::channel::{ChannelType, Message, PartialChannel};
+use serenity::model::channel::{ChannelType, PartialChannel};
 use serenity::model::guild::Member;
 use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId};
 use serenity::model::user::User;
 
-use super::message::plain;
-use super::{Address, Deferred, Here, file, link, person, place, when};
+use super::message::whole;
+use super::{Address, Deferred, Here, attached, file, link, person, place, when};
 use crate::domain::command::{self, Given, Menu, Slip};
-use crate::domain::event::{
-    Event, EventKey, Material, Person, Place, PlaceKind, Platform, Press, Wish,
-};
+use crate::domain::event::{Event, EventKey, Person, Place, PlaceKind, Platform, Press, Wish};
 use crate::domain::language::Language;
 
 /// What an interaction comes to.
@@ -234,25 +232,6 @@ fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Sl
     command::of_message(menu, whole(message, here), files, link)
 }
 
-/// The files of a message, with those that it forwards.
-fn attached(message: &Message, link: &str) -> Vec<Material> {
-    let forwarded = message.message_snapshots.iter();
-    let forwarded = forwarded.flat_map(|snapshot| &snapshot.attachments);
-    let all = message.attachments.iter().chain(forwarded);
-    all.map(|attachment| file(attachment, link)).collect()
-}
-
-/// The words of a message, with those that it forwards.
-fn whole(message: &Message, here: &Here) -> String {
-    let forwarded = message.message_snapshots.iter();
-    std::iter::once(&message.content)
-        .chain(forwarded.map(|snapshot| &snapshot.content))
-        .map(|content| plain(content, message, here))
-        .filter(|text| !text.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n\n")
-}
-
 fn completing(command: &CommandInteraction, asker: &Asker<'_>, here: &Here) -> Option<Heard> {
     let option = command.data.autocomplete()?;
     let choice = match option.name {
@@ -276,6 +255,7 @@ mod tests {
         APPLICATION, CHANNEL, GUILD, ID, asking, attachment, here, me, said, user, with,
     };
     use super::*;
+    use crate::domain::event::Material;
 
     /// An `INTERACTION_CREATE` of the given type.
     fn interaction(kind: u8, data: &Value, changes: Value) -> Interaction {

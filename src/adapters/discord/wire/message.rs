@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use serenity::model::channel::{Attachment, Message, MessageType};
+use serenity::model::channel::{Message, MessageType};
 use serenity::model::id::{MessageId, RoleId, UserId};
 use serenity::model::user::User;
 
-use super::{Address, Here, file, link, person, place, when};
+use super::{Address, Here, attached, link, person, place, when};
 use crate::adapters::chat::text::joined;
 use crate::domain::command;
-use crate::domain::event::{Event, EventKey, Material, PlaceKind, Platform};
+use crate::domain::event::{Event, EventKey, PlaceKind, Platform};
 use crate::domain::language::Language;
 
 /// What a message asks of us. `None` for what is not meant for us: no mention of us, no reply
@@ -24,14 +24,11 @@ pub fn heard(message: &Message, here: &Here) -> Option<Event> {
         return None;
     }
     let guild = message.guild_id.or(here.server);
-    let text = plain(&message.content, message, here);
-    if text.is_empty() && message.attachments.is_empty() && !mentioned {
+    let text = whole(message, here);
+    let files = attached(message, &link(guild, message.channel_id, message.id.get()));
+    if text.is_empty() && files.is_empty() && !mentioned && !shows(message) {
         return None;
     }
-    let files = files(
-        &message.attachments,
-        &link(guild, message.channel_id, message.id.get()),
-    );
     let roles = message.member.as_ref().map(|member| &*member.roles);
     let address = Address::Message {
         channel: message.channel_id,
@@ -94,15 +91,27 @@ fn mentions(message: &Message, me: UserId) -> bool {
     between_marks.into_iter().any(named)
 }
 
-fn files(attachments: &[Attachment], link: &str) -> Vec<Material> {
-    attachments
-        .iter()
-        .map(|attachment| file(attachment, link))
-        .collect()
+/// Whether there is something to see in `message`, though nothing to read. Where there is
+/// nothing at all, its words are withheld from us.
+fn shows(message: &Message) -> bool {
+    !message.sticker_items.is_empty()
+        || !message.message_snapshots.is_empty()
+        || message.poll.is_some()
+}
+
+/// The words of a message, with those that it forwards.
+pub(super) fn whole(message: &Message, here: &Here) -> String {
+    let forwarded = message.message_snapshots.iter();
+    std::iter::once(&message.content)
+        .chain(forwarded.map(|snapshot| &snapshot.content))
+        .map(|content| plain(content, message, here))
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// `content` as it is read aloud: without our name, and with names instead of numbers.
-pub(super) fn plain(content: &str, message: &Message, here: &Here) -> String {
+fn plain(content: &str, message: &Message, here: &Here) -> String {
     let (mut text, mut rest) = (String::new(), content);
     while let Some((before, from)) = rest.split_once('<') {
         text.push_str(before);
@@ -186,7 +195,7 @@ mod tests {
         CHANNEL, ID, ME, asking, attachment, here, me, said, user, with,
     };
     use super::*;
-    use crate::domain::event::Wish;
+    use crate::domain::event::{Material, Wish};
 
     fn direct() -> Here {
         Here {
@@ -396,6 +405,40 @@ mod tests {
         check_question(&whispered("휴가는?", json!({})), &direct(), "휴가는?");
         assert_eq!(heard(&whispered("", json!({})), &direct()), None);
         assert_eq!(heard(&whispered("  ", json!({})), &direct()), None);
+    }
+
+    #[test]
+    fn what_is_forwarded_to_us_is_what_is_said() {
+        let forwarding = |content: &str, attachments: Value| {
+            json!({ "message_snapshots": [{ "message": {
+                "type": 0, "content": content, "timestamp": "2026-01-01T00:00:00+00:00",
+                "edited_timestamp": null, "mentions": [], "mention_roles": [],
+                "attachments": attachments, "embeds": [], "flags": 0, "components": [],
+            }}]})
+        };
+        let alone = forwarding("휴가는 며칠?", json!([]));
+        check_question(&whispered("", alone.clone()), &direct(), "휴가는 며칠?");
+        check_question(&replying("", &me(), alone.clone()), &here(), "휴가는 며칠?");
+        let both = said("<@900> is this so?", forwarding("15 days.", json!([])));
+        check_question(&both, &here(), "is this so?\n\n15 days.");
+        let files = forwarding("", json!([attachment(11, "guide.md", None)]));
+        assert_eq!(added(&whispered("", files), &direct()).len(), 1);
+        // An embed, say: nothing that we read.
+        let unread = forwarding("", json!([]));
+        check_question(&whispered("", unread), &direct(), "");
+        assert_eq!(
+            heard(&said("", with(alone, json!({ "mentions": [] }))), &here()),
+            None
+        );
+    }
+
+    #[test]
+    fn a_sticker_alone_is_an_empty_question() {
+        let sticker = json!({ "sticker_items": [
+            { "id": "5", "name": "Wave", "format_type": 1 },
+        ]});
+        check_question(&whispered("", sticker.clone()), &direct(), "");
+        check_question(&replying("", &me(), sticker), &here(), "");
     }
 
     #[test]

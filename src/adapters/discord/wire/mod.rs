@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serenity::model::channel::Attachment;
+use serenity::model::channel::{Attachment, Message};
 use serenity::model::guild::Role;
 use serenity::model::id::{
     ApplicationId, ChannelId, GuildId, InteractionId, MessageId, RoleId, UserId,
@@ -134,6 +134,14 @@ fn file(attachment: &Attachment, link: &str) -> Material {
         url: attachment.url.clone(),
         link: format!("{link}#{}", attachment.id),
     }
+}
+
+/// The files of a message, with those that it forwards.
+fn attached(message: &Message, link: &str) -> Vec<Material> {
+    let forwarded = message.message_snapshots.iter();
+    let forwarded = forwarded.flat_map(|snapshot| &snapshot.attachments);
+    let all = message.attachments.iter().chain(forwarded);
+    all.map(|attachment| file(attachment, link)).collect()
 }
 
 fn link(guild: Option<GuildId>, channel: ChannelId, message: u64) -> String {
