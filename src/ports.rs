@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::domain::chunk::Chunk;
 use crate::domain::document::{Card, CollectionName, Digest, Document, Shelfmark};
 use crate::domain::embedding::{Embedding, Fingerprint, Purpose};
-use crate::domain::event::{Event, EventKey};
+use crate::domain::event::{Event, EventKey, Place, Post};
 use crate::domain::language::Language;
 use crate::domain::page::Page;
 use crate::domain::passage::{Found, Passage, Scope};
@@ -155,12 +155,12 @@ pub enum Accepted {
 pub trait Inbox: Send + Sync {
     /// Keeps a new event.
     async fn accept(&self, event: &Event) -> Result<Accepted, Unrecorded>;
-    /// Keeps the ids of the posts that answer the event so far, in order.
-    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded>;
+    /// Keeps the posts that answer the event so far, in order.
+    async fn posted(&self, key: &EventKey, posts: &[Post]) -> Result<(), Unrecorded>;
     /// The event is done: it has its one visible answer.
     async fn close(&self, key: &EventKey, closed: &Closed) -> Result<(), Unrecorded>;
     /// Events that are not done, oldest first, with the posts they have so far.
-    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded>;
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<Post>)>, Unrecorded>;
     /// What was kept of the event with this short key for whoever presses a button under its
     /// answer.
     async fn shown(&self, short: &str) -> Result<Option<Event>, Unrecorded>;
@@ -199,15 +199,15 @@ pub struct Closed {
 pub trait Messenger: Send + Sync {
     /// `page` in as many posts as the platform's limits ask for.
     fn parts(&self, page: Page) -> Vec<Page>;
-    /// Makes post number `part` of the reply to `event`, and gives back its id. The same event
-    /// and part make one post, however often this is called, also after a crash; it shows the
-    /// `page` of the last call.
-    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent>;
+    /// Makes the post of the reply to `event` that comes after those `before` it. The same event
+    /// and place in the order make one post, however often this is called, also after a crash;
+    /// it shows the `page` of the last call.
+    async fn post(&self, event: &Event, before: &[Post], page: &Page) -> Result<Post, Unsent>;
     /// Puts `page` in the place of a post.
     async fn edit(
         &self,
         event: &Event,
-        post: &str,
+        post: &Post,
         page: &Page,
         pace: Pace,
     ) -> Result<(), Unsent>;
@@ -215,9 +215,10 @@ pub trait Messenger: Send + Sync {
     /// somebody may not press leaves its post as it is. Once may be twice after a crash.
     async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent>;
     /// Takes a post of ours away; one that is gone already is no failure.
-    async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent>;
-    /// Shows for some seconds that somebody is at work.
-    async fn typing(&self, event: &Event);
+    async fn withdraw(&self, event: &Event, post: &Post) -> Result<(), Unsent>;
+    /// Shows for some seconds that somebody is at work where the reply stands, or, while there is
+    /// no post yet, where it will.
+    async fn typing(&self, event: &Event, stands: Option<&Place>);
     /// The bytes of a file that was handed in, at most `longest`.
     async fn download(
         &self,

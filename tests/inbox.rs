@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use saseo::adapters::store::{Mailbox, State};
-use saseo::domain::event::{Event, EventKey, Person, Place, PlaceKind, Platform, Wish};
+use saseo::domain::event::{Event, EventKey, Person, Place, PlaceKind, Platform, Post, Wish};
 use saseo::domain::language::Language;
 use saseo::ports::{Accepted, Closed, Inbox as _};
 use tokio::task::JoinSet;
@@ -39,6 +39,13 @@ fn event(kind: PlaceKind, message: &str, replies_to: Option<&str>) -> Event {
     }
 }
 
+/// The same, said in a thread.
+fn in_a_thread(thread: &str, event: &Event) -> Event {
+    let mut event = event.clone();
+    (event.place.channel, event.place.kind) = (thread.into(), PlaceKind::Thread);
+    event
+}
+
 fn closed(receipt: &str) -> Closed {
     Closed {
         at: DateTime::UNIX_EPOCH,
@@ -65,10 +72,15 @@ async fn an_event_is_new_once_also_after_closing_and_reopening() {
     assert_eq!(inbox.accept(&asked).await.unwrap(), Accepted::Known);
     assert_eq!(inbox.unfinished().await.unwrap(), [(asked.clone(), vec![])]);
 
-    inbox.posted(&asked.key, &["91".into()]).await.unwrap();
+    let post = Post {
+        place: in_a_thread("8", &asked).place,
+        id: "91".into(),
+    };
+    let posts = [post.clone()];
+    inbox.posted(&asked.key, &posts).await.unwrap();
     assert_eq!(
         inbox.unfinished().await.unwrap(),
-        [(asked.clone(), vec!["91".into()])]
+        [(asked.clone(), vec![post])]
     );
 
     inbox.close(&asked.key, &closed("r1")).await.unwrap();
@@ -109,7 +121,8 @@ async fn a_chain_of_replies_is_one_conversation_and_so_is_a_thread() {
     ] {
         let asked = event(PlaceKind::Channel, message, replies_to);
         inbox.accept(&asked).await.unwrap();
-        inbox.posted(&asked.key, &[post.into()]).await.unwrap();
+        let posts = [asked.posted(post.into())];
+        inbox.posted(&asked.key, &posts).await.unwrap();
         inbox
             .close(&asked.key, &closed(&format!("r{message}")))
             .await
@@ -144,6 +157,41 @@ async fn a_chain_of_replies_is_one_conversation_and_so_is_a_thread() {
 }
 
 #[tokio::test]
+async fn an_answer_belongs_to_the_thread_in_which_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let inbox = inbox(folder.path());
+    let first = event(PlaceKind::Channel, "1", None);
+    let below = event(PlaceKind::Channel, "2", Some("91"));
+    for (asked, thread, post) in [(&first, None, "91"), (&below, Some("8"), "92")] {
+        let place = thread.map_or_else(
+            || asked.place.clone(),
+            |thread| in_a_thread(thread, asked).place,
+        );
+        let posts = [Post {
+            place,
+            id: post.into(),
+        }];
+        inbox.accept(asked).await.unwrap();
+        inbox.posted(&asked.key, &posts).await.unwrap();
+        let receipt = closed(&format!("r{post}"));
+        inbox.close(&asked.key, &receipt).await.unwrap();
+    }
+    let said = async |asked: &Event| inbox.conversation(asked, 6).await.unwrap();
+    let on = event(PlaceKind::Channel, "3", None);
+    assert_eq!(said(&in_a_thread("8", &on)).await, ["r92"]);
+    assert_eq!(said(&in_a_thread("9", &on)).await, Vec::<String>::new());
+    // Its answer replies to one that stands in the channel.
+    let reply = event(PlaceKind::Channel, "4", Some("92"));
+    assert_eq!(said(&in_a_thread("8", &reply)).await, ["r91", "r92"]);
+    assert_eq!(said(&reply).await, Vec::<String>::new());
+
+    assert_eq!(inbox.forget(later()).await.unwrap(), 2);
+    assert_eq!(said(&in_a_thread("8", &on)).await, Vec::<String>::new());
+    let reply = in_a_thread("8", &reply);
+    assert_eq!(said(&reply).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_words_of_a_closed_event_go_unless_a_button_wants_them() {
     let folder = tempfile::tempdir().unwrap();
     let inbox = inbox(folder.path());
@@ -171,7 +219,8 @@ async fn what_is_old_and_closed_is_forgotten_and_what_is_open_never() {
     );
     for heard in [&done, &open] {
         inbox.accept(heard).await.unwrap();
-        inbox.posted(&heard.key, &["9".into()]).await.unwrap();
+        let posts = [heard.posted("9".into())];
+        inbox.posted(&heard.key, &posts).await.unwrap();
     }
     inbox.close(&done.key, &closed("r1")).await.unwrap();
 

@@ -473,6 +473,66 @@ async fn who_wonders_what_it_is_for_is_told_and_no_search() {
     assert_eq!(hall.town.script.prompts(), Vec::<String>::new());
 }
 
+/// How a prompt goes on from the question.
+const BEFORE: &str = "Before this, the person asked: How many days of leave";
+
+#[tokio::test]
+async fn a_thread_that_an_answer_opens_is_one_conversation() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    hall.board.opens("70");
+    hall.replies_to(&ask("1", "a", QUESTION)).await;
+    let mut on = ask("2", "b", "And which of them carry over?");
+    (on.place.channel, on.place.kind) = ("70".into(), PlaceKind::Thread);
+    let reply = Event {
+        key: EventKey::new(Platform::Discord, "3"),
+        replies_to: Some("0".into()),
+        ..on.clone()
+    };
+    for said in [on, reply] {
+        hall.replies_to(&said).await;
+        let prompt = hall.town.script.prompts().pop().unwrap();
+        assert!(prompt.contains(BEFORE), "{prompt}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_stopped_where_it_stands_and_is_seen_coming_there() {
+    let slow = Script::saying(ANSWER).slowly(Duration::from_secs(60));
+    let town = Town::with(slow);
+    town.add("Leave", LEAVE).await;
+    let rules = ReceptionRules {
+        signs: Duration::from_millis(20),
+        ..quick()
+    };
+    let hall = Hall::closed(town, Arc::default(), rules).await;
+    hall.open();
+    hall.board.opens("70");
+    hall.hears(&ask("1", "a", QUESTION)).await;
+    hall.board
+        .until(|reads| reads.iter().any(|read| read.contains("Leave")))
+        .await;
+    let there = || {
+        let typed = hall.board.typed();
+        typed.iter().flatten().filter(|room| *room == "70").count()
+    };
+    for _ in 0..1_500 {
+        if there() > 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(there() > 2);
+    let mut stop = event("2", "a", Wish::Stop);
+    (stop.place.channel, stop.place.kind) = ("70".into(), PlaceKind::Thread);
+    hall.hears(&stop).await;
+    hall.settled().await;
+    let reads = hall.board.reads();
+    assert!(reads.contains(&"Stopped.".to_owned()), "{reads:?}");
+    let typed = hall.board.typed().len();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(hall.board.typed().len(), typed);
+}
+
 #[tokio::test]
 async fn a_follow_up_sees_what_was_said_before_it() {
     let hall = Hall::with(Script::saying(ANSWER)).await;
@@ -485,7 +545,7 @@ async fn a_follow_up_sees_what_was_said_before_it() {
     hall.hears(&follow_up).await;
     hall.settled().await;
     let prompt = hall.town.script.prompts().pop().unwrap();
-    assert!(prompt.contains("carry over to the next year"), "{prompt}");
+    assert!(prompt.contains(BEFORE), "{prompt}");
 }
 
 fn note() -> Wish {

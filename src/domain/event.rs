@@ -85,6 +85,15 @@ pub enum PlaceKind {
     Direct,
 }
 
+/// One of our posts, by where it stands: that need not be where the event was that it answers,
+/// and tomorrow's settings would put it elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    pub place: Place,
+    /// As the platform numbers it.
+    pub id: String,
+}
+
 /// Who said it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -232,6 +241,14 @@ pub struct Event {
 }
 
 impl Event {
+    /// The post with this id, where the event was.
+    pub fn posted(&self, id: String) -> Post {
+        Post {
+            place: self.place.clone(),
+            id,
+        }
+    }
+
     /// The language to reply in: of the question, else of the person.
     pub fn speaks(&self) -> Language {
         match &self.wish {

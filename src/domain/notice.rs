@@ -35,8 +35,13 @@ pub enum Notice<'a> {
     NoSources,
     BadCollection(&'a str),
     EmptyLibrary,
-    /// In private, to whom could not be answered where they asked; with the id to look up.
-    NoAccess(&'a str),
+    /// In private, to whom could not be answered where they asked.
+    NoAccess {
+        /// To look up.
+        id: &'a str,
+        /// The permission, as the platform calls it, where it is known.
+        lacks: Option<&'a str>,
+    },
     /// Files that came with a question.
     Unread(&'a str),
     /// The id to look up, beside what was said already.
@@ -76,7 +81,8 @@ impl Notice<'_> {
             Self::NoSources => "No sources are set up that could be synced.".into(),
             Self::BadCollection(why) => format!("That cannot be a collection: {why}."),
             Self::EmptyLibrary => "There is no document here yet. `/library add` puts one on the shelf.".into(),
-            Self::NoAccess(id) => format!("I may not write in the channel where you asked me. Somebody who manages it can allow me to send messages there. Whoever runs me can look it up as `{id}`."),
+            Self::NoAccess { id, lacks: Some(lacks) } => format!("I may not write in the channel where you asked me: I lack the permission “{lacks}” there. Somebody who manages it can give it to me. Whoever runs me can look it up as `{id}`."),
+            Self::NoAccess { id, lacks: None } => format!("I may not write in the channel where you asked me. Somebody who manages it can allow me to send messages there. Whoever runs me can look it up as `{id}`."),
             Self::Unread(names) => format!("I answer from the library alone; I did not look at {names}."),
             Self::LookUp(id) => format!("Whoever runs me can look it up as `{id}`."),
             Self::SharedChannel => "People of other organisations read this channel, so I do not answer here. Ask me in a channel of your own, or in a direct message.".into(),
@@ -116,7 +122,8 @@ impl Notice<'_> {
             Self::EmptyLibrary => {
                 "아직 문서가 없습니다. `/library add`로 추가할 수 있습니다.".into()
             },
-            Self::NoAccess(id) => format!("물어보신 채널에 글을 쓸 권한이 없습니다. 채널 관리자가 메시지 보내기를 허용하면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
+            Self::NoAccess { id, lacks: Some(lacks) } => format!("물어보신 채널에 글을 쓸 수 없습니다. 채널 관리자가 저에게 ‘{lacks}’ 권한을 주면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
+            Self::NoAccess { id, lacks: None } => format!("물어보신 채널에 글을 쓸 권한이 없습니다. 채널 관리자가 메시지 보내기를 허용하면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::Unread(names) => format!("서가의 자료로만 답합니다. 함께 보내신 파일은 보지 않았습니다: {names}"),
             Self::LookUp(id) => format!("운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::SharedChannel => "다른 조직 사람들도 이 채널을 보기 때문에 여기서는 답하지 않습니다. 우리 조직만 쓰는 채널이나 다이렉트 메시지에서 물어봐 주세요.".into(),

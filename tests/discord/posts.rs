@@ -176,8 +176,14 @@ fn desk(discord: &Discord, town: &Town, opens: Opens) -> Arc<dyn Messenger> {
 
 /// Makes all parts as the reception does: until each of them stands.
 async fn posts_all(desk: &dyn Messenger, event: &Event) {
-    for (number, part) in desk.parts(long_page()).iter().enumerate() {
-        while desk.post(event, number, part).await.is_err() {}
+    let mut posts = Vec::new();
+    for part in &desk.parts(long_page()) {
+        let post = loop {
+            if let Ok(post) = desk.post(event, &posts, part).await {
+                break post;
+            }
+        };
+        posts.push(post);
     }
 }
 
@@ -272,7 +278,7 @@ async fn a_post_that_was_made_before_shows_what_is_said_last() {
         for page in [&placeholder, &answer] {
             // Each run was killed before it kept what it had posted.
             let desk = desk(&discord, &town, opens);
-            desk.post(&event, 0, page).await.unwrap();
+            desk.post(&event, &[], page).await.unwrap();
         }
         let texts = texts(&discord, room);
         let expected = [("Fifteen.".to_owned(), 1)];
@@ -299,7 +305,7 @@ async fn a_post_is_found_again_however_much_was_said_before_it() {
     let town = Town::with(Script::saying(ANSWER));
     for _ in 0..2 {
         let desk = desk(&discord, &town, Opens::Nothing);
-        desk.post(&event, 0, &Page::notice("One.")).await.unwrap();
+        desk.post(&event, &[], &Page::notice("One.")).await.unwrap();
     }
     assert_eq!(texts(&discord, general.id), [("One.".to_owned(), 1)].into());
 }
@@ -321,7 +327,7 @@ async fn what_answers_a_command_is_not_taken_for_the_answer_to_a_mention() {
     );
     let busy = Page::notice(Notice::Busy.text(Language::English));
     for event in [&command, &mention] {
-        desk.post(event, 0, &busy).await.unwrap();
+        desk.post(event, &[], &busy).await.unwrap();
     }
     let texts: Vec<_> = texts(&discord, general.id).into_values().collect();
     assert_eq!(texts, [2], "both are told");

@@ -31,6 +31,7 @@ pub(crate) fn settings(slack: &Slack, workspaces: &[&Workspace]) -> SlackSetting
         way: Way::Socket {
             token: slack.app_token().into(),
         },
+        rotation: None,
         groups: Vec::new(),
         pulse: Pulse {
             apart: Duration::from_millis(50),

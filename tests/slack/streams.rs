@@ -277,12 +277,12 @@ async fn a_stream_that_was_begun_and_never_noted_is_found_again_after_a_crash() 
     };
     // Another answer is being written in the same thread.
     for event in [&other, &event] {
-        run().post(event, 0, &found(event)).await.unwrap();
+        run().post(event, &[], &found(event)).await.unwrap();
     }
     let waiting = reply::waiting(&Notice::Opening, Language::English, &event.key.short());
     for page in [&waiting, &found(&event), &Page::notice("Fifteen.")] {
         // Each run was killed before it kept what it had posted.
-        run().post(&event, 0, page).await.unwrap();
+        run().post(&event, &[], page).await.unwrap();
     }
     let ours = below(&general, &said);
     let [first, second] = ours.as_slice() else {

@@ -118,10 +118,12 @@ async fn long_answers_fit_whole_and_in_order() {
         largest = largest.max(meant.words.len() + meant.code.len());
         let said = mina.mentions_bot(&general, "why?");
         let event = heard(&team, &mina, &said);
-        for (part, page) in desk.parts(answer).iter().enumerate() {
-            let post = desk.post(&event, part, page).await.unwrap();
+        let mut before = Vec::new();
+        for page in &desk.parts(answer) {
+            let post = desk.post(&event, &before, page).await.unwrap();
             // Each part may also be put in the place of a shorter one.
             desk.edit(&event, &post, page, Pace::Must).await.unwrap();
+            before.push(post);
             longest = longest.max(dialect::text(page).chars().count());
         }
         let mut read = Ink::default();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use saseo::domain::event::Event;
+use saseo::domain::event::{Event, Place, PlaceKind, Post};
 use saseo::domain::page::{Block, Page, Run, parts};
 use saseo::ports::{Messenger, Pace, Unsent};
 
@@ -13,6 +13,10 @@ use saseo::ports::{Messenger, Pace, Unsent};
 #[derive(Default)]
 pub(crate) struct Board {
     pinned: Mutex<Vec<Pinned>>,
+    /// Where posts stand, if not where they answer.
+    thread: Mutex<Option<String>>,
+    /// Where somebody was seen at work; `None` before there was a post.
+    typed: Mutex<Vec<Option<String>>>,
     weather: Mutex<Weather>,
 }
 
@@ -40,6 +44,15 @@ pub(crate) enum Weather {
 impl Board {
     pub(crate) fn weather(&self, weather: Weather) {
         *self.weather.lock().unwrap() = weather;
+    }
+
+    /// From now on answers stand in this thread.
+    pub(crate) fn opens(&self, thread: &str) {
+        *self.thread.lock().unwrap() = Some(thread.to_owned());
+    }
+
+    pub(crate) fn typed(&self) -> Vec<Option<String>> {
+        self.typed.lock().unwrap().clone()
     }
 
     pub(crate) fn pinned(&self) -> MutexGuard<'_, Vec<Pinned>> {
@@ -104,9 +117,9 @@ impl Messenger for Board {
         })
     }
 
-    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent> {
+    async fn post(&self, event: &Event, before: &[Post], page: &Page) -> Result<Post, Unsent> {
         self.through()?;
-        let of = (event.key.as_str().to_owned(), part);
+        let of = (event.key.as_str().to_owned(), before.len());
         let mut pinned = self.pinned();
         let there = pinned.iter().position(|post| post.of == of);
         let at = there.unwrap_or_else(|| {
@@ -118,34 +131,42 @@ impl Messenger for Board {
             pinned.len() - 1
         });
         pinned[at].said.push(page.clone());
-        Ok(at.to_string())
+        let mut place = event.place.clone();
+        if let Some(thread) = &*self.thread.lock().unwrap() {
+            (place.channel, place.kind) = (thread.clone(), PlaceKind::Thread);
+        }
+        let id = at.to_string();
+        Ok(Post { place, id })
     }
 
     async fn edit(
         &self,
         _event: &Event,
-        post: &str,
+        post: &Post,
         page: &Page,
         _pace: Pace,
     ) -> Result<(), Unsent> {
         self.through()?;
-        let at: usize = post.parse().unwrap();
+        let at: usize = post.id.parse().unwrap();
         self.pinned()[at].said.push(page.clone());
         Ok(())
     }
 
     async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
-        self.post(event, 0, page).await.map(drop)
+        self.post(event, &[], page).await.map(drop)
     }
 
-    async fn withdraw(&self, _event: &Event, post: &str) -> Result<(), Unsent> {
+    async fn withdraw(&self, _event: &Event, post: &Post) -> Result<(), Unsent> {
         self.through()?;
-        let at: usize = post.parse().unwrap();
+        let at: usize = post.id.parse().unwrap();
         self.pinned()[at].gone = true;
         Ok(())
     }
 
-    async fn typing(&self, _event: &Event) {}
+    async fn typing(&self, _event: &Event, stands: Option<&Place>) {
+        let room = stands.map(|place| place.channel.clone());
+        self.typed.lock().unwrap().push(room);
+    }
 
     async fn download(
         &self,

@@ -11,7 +11,7 @@ use saseo::adapters::clock::SystemClock;
 use saseo::adapters::store::{Mailbox, State};
 use saseo::app::errands::Counter;
 use saseo::app::reception::{Reception, ReceptionRules};
-use saseo::domain::event::{Event, EventKey, Platform};
+use saseo::domain::event::{Event, EventKey, Platform, Post};
 use saseo::ports::{Accepted, Closed, Inbox, Intake, Messenger, Unrecorded};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -235,7 +235,7 @@ impl Inbox for Disk {
         Err(Unrecorded("the disk is full".into()))
     }
 
-    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded> {
+    async fn posted(&self, key: &EventKey, posts: &[Post]) -> Result<(), Unrecorded> {
         self.inbox.posted(key, posts).await
     }
 
@@ -243,7 +243,7 @@ impl Inbox for Disk {
         self.inbox.close(key, closed).await
     }
 
-    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded> {
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<Post>)>, Unrecorded> {
         self.inbox.unfinished().await
     }
 
@@ -273,6 +273,10 @@ impl Inbox for Disk {
 
     async fn marks(&self, prefix: &str) -> Result<Vec<(String, String)>, Unrecorded> {
         self.inbox.marks(prefix).await
+    }
+
+    async fn unmark(&self, names: &[String]) -> Result<(), Unrecorded> {
+        self.inbox.unmark(names).await
     }
 
     async fn lost(&self) -> Unrecorded {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Post, Room, Team, Who, in_every_messenger};
 use crate::support::loopback::PATIENCE;
 use crate::support::script::Script;
-use crate::support::town::{ANSWER, QUESTION, Town};
+use crate::support::town::{ANSWER, BEFORE, QUESTION, Town};
 
 use Who::{Joon, Mina};
 
@@ -104,7 +104,7 @@ async fn who_writes_alone_needs_no_mention_and_goes_on_as_in_a_conversation<T: T
     looks_for(&team, 4).await;
     bot.settled().await;
     let prompt = bot.town.script.prompts().pop().unwrap();
-    assert!(prompt.contains("carry over to the next year"), "{prompt}");
+    assert!(prompt.contains(BEFORE), "{prompt}");
     assert_eq!(team.sees(Mina, Room::Channel), []);
 }
 
@@ -282,5 +282,5 @@ async fn what_is_said_to_an_answer_is_a_follow_up<T: Team>() {
     .await;
     bot.settled().await;
     let prompt = bot.town.script.prompts().pop().unwrap();
-    assert!(prompt.contains("carry over to the next year"), "{prompt}");
+    assert!(prompt.contains(BEFORE), "{prompt}");
 }

@@ -13,10 +13,12 @@ use tokio::sync::OnceCell;
 use super::dialect;
 use super::interaction::{Interactions, Ticket};
 use super::rest::{Call, Fault, Rest};
+use super::thread;
 use super::wire::{self, Address, Deferred};
 use crate::adapters::chat::limiter::Urgency;
 use crate::adapters::chat::once::{self, Board, Look};
-use crate::domain::event::{Event, PlaceKind, Press};
+use crate::domain::event::{self, Event, Place, PlaceKind, Press};
+use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::{self, Page};
 use crate::ports::{Cause, Messenger, Pace, Unsent};
@@ -223,8 +225,12 @@ impl Desk {
     }
 
     /// Opens the thread of an answer.
-    async fn thread(&self, channel: ChannelId, message: MessageId) -> Result<(), Fault> {
-        let name = json!({ "name": "saseo", "auto_archive_duration": 1440 });
+    async fn open_thread(
+        &self,
+        event: &Event,
+        (channel, message): (ChannelId, MessageId),
+    ) -> Result<(), Fault> {
+        let name = json!({ "name": thread::name(event), "auto_archive_duration": 1440 });
         let route = Route::ChannelMessageThreads {
             channel_id: channel,
             message_id: message,
@@ -236,8 +242,8 @@ impl Desk {
         }
     }
 
-    /// Where the posts of an event stand.
-    fn place(&self, event: &Event) -> Result<Place, Fault> {
+    /// Where the first post of an event shall stand.
+    fn spot(&self, event: &Event) -> Result<Spot, Fault> {
         match Address::parse(&event.address) {
             Some(Address::Message {
                 channel,
@@ -248,70 +254,98 @@ impl Desk {
                 let opens =
                     self.threads && guild.is_some() && event.place.kind == PlaceKind::Channel;
                 Ok(if opens {
-                    Place::Thread(channel, message)
+                    Spot::Thread(channel, message)
                 } else {
-                    Place::Below(channel, message)
+                    Spot::Below(channel, message)
                 })
             },
-            Some(Address::Interaction { channel, .. }) => Ok(Place::Channel(channel)),
+            Some(Address::Interaction { channel, .. }) => Ok(Spot::Channel(channel)),
             None => Err(Fault::Unsendable("the address cannot be read")),
         }
     }
 
-    async fn first(&self, event: &Event, page: &Page) -> Result<String, Fault> {
+    async fn first(&self, event: &Event, page: &Page) -> Result<event::Post, Fault> {
         let Some(ticket) = Ticket::of(event) else {
-            return self.in_channel(event, 0, page).await;
+            return self.first_in_channel(event, page).await;
         };
         match self.interactions.original(&ticket, page).await? {
-            Some(made) => Ok(made.to_string()),
-            None if ticket.deferred == Deferred::Fresh => self.in_channel(event, 0, page).await,
+            Some(made) => Ok(event.posted(made.to_string())),
+            None if ticket.deferred == Deferred::Fresh => {
+                self.first_in_channel(event, page).await
+            },
             // What only one person was to see is not for the channel.
             None => Err(Fault::Unsendable("the command can no longer be answered")),
         }
     }
 
-    async fn further(&self, event: &Event, part: usize, page: &Page) -> Result<String, Fault> {
-        match Ticket::of(event).filter(|ticket| ticket.deferred != Deferred::Fresh) {
-            Some(ticket) => {
-                let made = self.interactions.whisper(&ticket, page).await?;
-                Ok(made.to_string())
+    async fn further(
+        &self,
+        event: &Event,
+        before: &[event::Post],
+        page: &Page,
+    ) -> Result<event::Post, Fault> {
+        if let Some(ticket) = Ticket::of(event)
+            && ticket.deferred != Deferred::Fresh
+        {
+            let made = self.interactions.whisper(&ticket, page).await?;
+            return Ok(event.posted(made.to_string()));
+        }
+        let spot = self.spot(event)?.as_stands(before)?;
+        self.in_channel(event, (spot, before.len()), page).await
+    }
+
+    /// In a thread, if that is wanted and can be opened.
+    async fn first_in_channel(&self, event: &Event, page: &Page) -> Result<event::Post, Fault> {
+        let spot = self.spot(event)?;
+        let Spot::Thread(channel, message) = spot else {
+            return self.in_channel(event, (spot, 0), page).await;
+        };
+        let opened = self.open_thread(event, (channel, message)).await;
+        let made = match opened {
+            Ok(()) => self.in_channel(event, (spot, 0), page).await,
+            Err(fault) => Err(fault),
+        };
+        match made {
+            Err(fault @ Fault::Refused { .. }) => {
+                let short = event.key.short();
+                tracing::warn!(event = short, "no thread, so it is answered below: {fault}");
+                let below = Spot::Below(channel, message);
+                self.in_channel(event, (below, 0), page).await
             },
-            None => self.in_channel(event, part, page).await,
+            done => done,
         }
     }
 
     async fn in_channel(
         &self,
         event: &Event,
-        part: usize,
+        (spot, part): (Spot, usize),
         page: &Page,
-    ) -> Result<String, Fault> {
-        let place = self.place(event)?;
-        if let (Place::Thread(channel, message), 0) = (place, part) {
-            self.thread(channel, message).await?;
-        }
+    ) -> Result<event::Post, Fault> {
         let look = if event.at < self.since + CLOCKS_DIFFER {
             Look::First
         } else {
             Look::Later
         };
-        let below = match place {
-            Place::Below(_, message) => Some(message),
-            Place::Thread(..) | Place::Channel(_) => None,
+        let below = match spot {
+            Spot::Below(_, message) => Some(message),
+            Spot::Thread(..) | Spot::Channel(_) => None,
         };
         let post = Post {
-            channel: place.room(),
+            channel: spot.room(),
             below,
             after: after(event),
             event,
             part,
             page,
         };
-        self.post_once(&post, look).await
+        let id = self.post_once(&post, look).await?;
+        let place = spot.place(event);
+        Ok(event::Post { place, id })
     }
 
     /// Tells the person in private that there was no way to answer where they asked.
-    async fn tell_apart(&self, event: &Event, why: &Fault) {
+    async fn tell_apart(&self, event: &Event, kind: PlaceKind, why: &Fault) {
         let Ok(recipient) = event.person.id.parse::<u64>() else {
             return;
         };
@@ -321,7 +355,11 @@ impl Desk {
             .harmless_twice();
         let short = event.key.short();
         tracing::warn!(event = short, "no answer where it was asked: {why}");
-        let page = Page::notice(Notice::NoAccess(&short).text(event.speaks()));
+        let notice = Notice::NoAccess {
+            id: &short,
+            lacks: Some(lacking(why, kind, event.speaks())),
+        };
+        let page = Page::notice(notice.text(event.speaks()));
         let told = async {
             let room: Room = self.rest.call(call).await?;
             let post = Post {
@@ -340,9 +378,23 @@ impl Desk {
     }
 }
 
-/// Where posts stand.
+/// What we are not allowed, as Discord calls it.
+fn lacking(why: &Fault, kind: PlaceKind, language: Language) -> &'static str {
+    let (english, korean) = match (why.code(), kind) {
+        (Some(NO_ACCESS), _) => ("View Channel", "채널 보기"),
+        (Some(NO_HISTORY), _) => ("Read Message History", "메시지 기록 보기"),
+        (_, PlaceKind::Thread) => ("Send Messages in Threads", "스레드에서 메시지 보내기"),
+        (_, PlaceKind::Channel | PlaceKind::Direct) => ("Send Messages", "메시지 보내기"),
+    };
+    match language {
+        Language::Korean => korean,
+        Language::English | Language::Other => english,
+    }
+}
+
+/// Where posts are made.
 #[derive(Clone, Copy)]
-enum Place {
+enum Spot {
     /// Below the message that they reply to.
     Below(ChannelId, MessageId),
     /// In the thread that hangs on a message of a channel.
@@ -351,7 +403,30 @@ enum Place {
     Channel(ChannelId),
 }
 
-impl Place {
+impl Spot {
+    /// The spot beside what stands `before`: settings may have changed since.
+    fn as_stands(self, before: &[event::Post]) -> Result<Self, Fault> {
+        let (Some(first), Self::Below(channel, message) | Self::Thread(channel, message)) =
+            (before.first(), self)
+        else {
+            return Ok(self);
+        };
+        Ok(if room(&first.place)? == channel {
+            Self::Below(channel, message)
+        } else {
+            Self::Thread(channel, message)
+        })
+    }
+
+    /// For the inbox.
+    fn place(self, event: &Event) -> Place {
+        let mut place = event.place.clone();
+        if let Self::Thread(..) = self {
+            (place.channel, place.kind) = (self.room().to_string(), PlaceKind::Thread);
+        }
+        place
+    }
+
     /// The channel or thread. A thread has the id of the message that it hangs on.
     fn room(self) -> ChannelId {
         match self {
@@ -361,6 +436,17 @@ impl Place {
     }
 }
 
+/// The channel or thread that is called `place` in the inbox.
+fn room(place: &Place) -> Result<ChannelId, Fault> {
+    let id = place.channel.parse::<u64>().ok().filter(|id| *id > 0);
+    id.map(ChannelId::new)
+        .ok_or(Fault::Unsendable("the place of a post cannot be read"))
+}
+
+/// Discord's code for a channel that is not shown to us.
+const NO_ACCESS: i64 = 50_001;
+/// Discord's code for a reply where the message may not be read again.
+const NO_HISTORY: i64 = 160_002;
 /// Discord's code for a thread that is there already.
 const THREAD_EXISTS: i64 = 160_004;
 /// Discord's code for a message that somebody took away.
@@ -432,16 +518,22 @@ impl Messenger for Desk {
         page::parts(page, dialect::LONGEST, &dialect::measure)
     }
 
-    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent> {
-        let made = if part == 0 {
+    async fn post(
+        &self,
+        event: &Event,
+        before: &[event::Post],
+        page: &Page,
+    ) -> Result<event::Post, Unsent> {
+        let made = if before.is_empty() {
             self.first(event, page).await
         } else {
-            self.further(event, part, page).await
+            self.further(event, before, page).await
         };
         if let Err(fault) = &made
             && fault.is_missing_access()
         {
-            self.tell_apart(event, fault).await;
+            let stands = before.first().map_or(&event.place, |post| &post.place);
+            self.tell_apart(event, stands.kind, fault).await;
         }
         made.map_err(unsent)
     }
@@ -449,11 +541,11 @@ impl Messenger for Desk {
     async fn edit(
         &self,
         event: &Event,
-        post: &str,
+        post: &event::Post,
         page: &Page,
         urgency: Pace,
     ) -> Result<(), Unsent> {
-        let id = post.parse::<u64>().ok().filter(|id| *id > 0);
+        let id = post.id.parse::<u64>().ok().filter(|id| *id > 0);
         let message = id
             .map(MessageId::new)
             .ok_or_else(|| Unsent::Refused("the post has no id".to_owned()))?;
@@ -474,7 +566,7 @@ impl Messenger for Desk {
             }
         }
         let route = Route::ChannelMessage {
-            channel_id: self.place(event).map_err(unsent)?.room(),
+            channel_id: room(&post.place).map_err(unsent)?,
             message_id: message,
         };
         let call = Call::patch(route).body(body).urgency(urgency);
@@ -482,7 +574,7 @@ impl Messenger for Desk {
             Err(fault) if fault.code() == Some(NO_SUCH_MESSAGE) => Err(Unsent::Gone),
             Err(fault) => {
                 if urgency == Urgency::Must && fault.is_missing_access() {
-                    self.tell_apart(event, &fault).await;
+                    self.tell_apart(event, post.place.kind, &fault).await;
                 }
                 Err(unsent(fault))
             },
@@ -493,7 +585,7 @@ impl Messenger for Desk {
     async fn aside(&self, event: &Event, page: &Page) -> Result<(), Unsent> {
         let in_place = |ticket: &Ticket| ticket.deferred == Deferred::InPlace;
         let Some(ticket) = Ticket::of(event).filter(in_place) else {
-            return self.post(event, 0, page).await.map(drop);
+            return self.post(event, &[], page).await.map(drop);
         };
         let acknowledged = self.interactions.acknowledge(&ticket).await;
         acknowledged.map_err(unsent)?;
@@ -505,12 +597,12 @@ impl Messenger for Desk {
         }
     }
 
-    async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent> {
-        let Some(id) = post.parse::<u64>().ok().filter(|id| *id > 0) else {
+    async fn withdraw(&self, _event: &Event, post: &event::Post) -> Result<(), Unsent> {
+        let Some(id) = post.id.parse::<u64>().ok().filter(|id| *id > 0) else {
             return Ok(());
         };
         let route = Route::ChannelMessage {
-            channel_id: self.place(event).map_err(unsent)?.room(),
+            channel_id: room(&post.place).map_err(unsent)?,
             message_id: MessageId::new(id),
         };
         match self.rest.tell(Call::delete(route)).await {
@@ -519,18 +611,21 @@ impl Messenger for Desk {
         }
     }
 
-    async fn typing(&self, event: &Event) {
-        if let Some(Address::Message { channel, .. }) = Address::parse(&event.address) {
-            let route = Route::ChannelTyping {
-                channel_id: channel,
-            };
-            // Only an ornament.
-            drop(
-                self.rest
-                    .tell(Call::post(route).urgency(Urgency::May))
-                    .await,
-            );
+    async fn typing(&self, event: &Event, stands: Option<&Place>) {
+        if Ticket::of(event).is_some() {
+            // Discord says it itself.
+            return;
         }
+        let channel_id = match (stands, self.spot(event)) {
+            (Some(place), _) => room(place),
+            // There is no thread yet.
+            (None, Ok(Spot::Thread(..))) => return,
+            (None, spot) => spot.map(Spot::room),
+        };
+        let Ok(channel_id) = channel_id else { return };
+        let call = Call::post(Route::ChannelTyping { channel_id }).urgency(Urgency::May);
+        // Only an ornament.
+        drop(self.rest.tell(call).await);
     }
 
     async fn download(

@@ -2,7 +2,8 @@
 //! limits itself.
 //!
 //! `wire` and `dialect` translate and do nothing else; `line` connects, `gateway` listens,
-//! `messenger` replies, `interaction` replies to commands and buttons, `limiter` and `rest` are
+//! `messenger` replies, `interaction` replies to commands and buttons, `thread` names
+//! what they open, `limiter` and `rest` are
 //! the way out, `commands` is what people can type, `health` looks whether all of it will work.
 
 pub mod commands;
@@ -14,6 +15,7 @@ mod line;
 pub mod limiter;
 mod messenger;
 pub mod rest;
+mod thread;
 mod verdict;
 pub mod wire;
 

@@ -23,7 +23,7 @@ use crate::adapters::chat::limiter::Urgency;
 use crate::adapters::chat::once::{self, Board, Look};
 use crate::domain::command::Standing;
 use crate::domain::document::Digest;
-use crate::domain::event::{Event, PlaceKind, Press, Wish};
+use crate::domain::event::{self, Event, Place, PlaceKind, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::{self, Page};
@@ -559,7 +559,13 @@ impl Desk {
 
     /// Tells the person in private that there was no way to answer where they asked.
     async fn tell_apart(&self, asked: &Asked, event: &Event, why: &Fault) {
-        let page = Page::notice(Notice::NoAccess(&event.key.short()).text(event.speaks()));
+        let page = Page::notice(
+            Notice::NoAccess {
+                id: &event.key.short(),
+                lacks: None,
+            }
+            .text(event.speaks()),
+        );
         let user = &asked.address.user;
         // Posted to a person, it stands where they talk with us alone.
         let request = posted(user, dialect::content(&page));
@@ -627,18 +633,24 @@ impl Messenger for Desk {
         page::parts(page, dialect::LONGEST, &dialect::measure)
     }
 
-    async fn post(&self, event: &Event, part: usize, page: &Page) -> Result<String, Unsent> {
-        self.made(event, part, page).await.map_err(unsent)
+    async fn post(
+        &self,
+        event: &Event,
+        before: &[event::Post],
+        page: &Page,
+    ) -> Result<event::Post, Unsent> {
+        let made = self.made(event, before.len(), page).await;
+        made.map(|id| event.posted(id)).map_err(unsent)
     }
 
     async fn edit(
         &self,
         event: &Event,
-        post: &str,
+        post: &event::Post,
         page: &Page,
         urgency: Pace,
     ) -> Result<(), Unsent> {
-        self.edited(event, post, page, urgency)
+        self.edited(event, &post.id, page, urgency)
             .await
             .map_err(unsent)
     }
@@ -648,7 +660,8 @@ impl Messenger for Desk {
         asked.whisper(page, self.clock.now()).await.map_err(unsent)
     }
 
-    async fn withdraw(&self, event: &Event, post: &str) -> Result<(), Unsent> {
+    async fn withdraw(&self, event: &Event, post: &event::Post) -> Result<(), Unsent> {
+        let post = post.id.as_str();
         if post.starts_with(WHISPERED) {
             return Ok(());
         }
@@ -662,7 +675,11 @@ impl Messenger for Desk {
         }
     }
 
-    async fn typing(&self, event: &Event) {
+    async fn typing(&self, event: &Event, stands: Option<&Place>) {
+        if stands.is_some() {
+            // The placeholder says it, and Slack would show this until the next post.
+            return;
+        }
         let Ok(asked) = self.asked(event).await else {
             return;
         };

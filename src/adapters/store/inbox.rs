@@ -20,7 +20,7 @@ use super::blocking;
 use super::disk::Room;
 use super::failure::Trouble;
 use super::lock::FolderLock;
-use crate::domain::event::{Event, EventKey, Place, PlaceKind};
+use crate::domain::event::{Event, EventKey, Place, PlaceKind, Post};
 use crate::ports::{Accepted, Closed, Inbox, Unrecorded};
 
 /// The inbox of a data folder. Clones are the same inbox.
@@ -59,10 +59,45 @@ struct Row {
     place: Place,
     replies_to: Option<String>,
     accepted: u64,
-    posts: Vec<String>,
+    posts: Vec<Kept>,
     closed: Option<DateTime<Utc>>,
     receipt: Option<String>,
     failure: Option<String>,
+}
+
+/// A post as it lies in a row.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Post(Post),
+    /// As it was kept once: it stands where the event was.
+    Id(String),
+}
+
+impl Row {
+    fn posts(&self) -> Vec<Post> {
+        let post = |kept: &Kept| match kept {
+            Kept::Post(post) => post.clone(),
+            Kept::Id(id) => Post {
+                place: self.place.clone(),
+                id: id.clone(),
+            },
+        };
+        self.posts.iter().map(post).collect()
+    }
+
+    /// Under what its turn of the conversation is filed: where the reply stands. `None` where
+    /// many conversations go on at once.
+    fn turn(&self) -> Option<Vec<u8>> {
+        let first = self.posts().into_iter().next();
+        let place = first.map_or_else(|| self.place.clone(), |post| post.place);
+        if place.kind == PlaceKind::Channel {
+            return None;
+        }
+        let mut key = of_place(&place);
+        key.extend(self.accepted.to_be_bytes());
+        Some(key)
+    }
 }
 
 impl Mailbox {
@@ -172,10 +207,12 @@ impl Shelf {
         Ok(Some(row))
     }
 
-    fn posted(&self, key: &EventKey, posts: Vec<String>) -> Result<(), Trouble> {
+    fn posted(&self, key: &EventKey, posts: Vec<Post>) -> Result<(), Trouble> {
+        let posts = posts.into_iter().map(Kept::Post).collect();
         if let Some(row) = self.change(key, |row| row.posts = posts)? {
-            for post in &row.posts {
-                self.posts.insert(at_post(&row.place, post), key.as_str())?;
+            for post in row.posts() {
+                self.posts
+                    .insert(at_post(&post.place, &post.id), key.as_str())?;
             }
         }
         self.flush()
@@ -192,21 +229,20 @@ impl Shelf {
         })?;
         if let Some(row) = row
             && let Some(receipt) = &row.receipt
-            && row.place.kind != PlaceKind::Channel
+            && let Some(turn) = row.turn()
         {
-            let mut place = of_place(&row.place);
-            place.extend(row.accepted.to_be_bytes());
-            self.said.insert(place, receipt.as_str())?;
+            self.said.insert(turn, receipt.as_str())?;
         }
         self.flush()
     }
 
-    fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Trouble> {
+    fn unfinished(&self) -> Result<Vec<(Event, Vec<Post>)>, Trouble> {
         let mut open = Vec::new();
         for row in &self.events {
             let row: Row = read(&row?.1)?;
+            let posts = row.posts();
             if let (None, Some(event)) = (row.closed, row.event) {
-                open.push((row.accepted, event, row.posts));
+                open.push((row.accepted, event, posts));
             }
         }
         open.sort_by_key(|(accepted, ..)| *accepted);
@@ -225,14 +261,14 @@ impl Shelf {
 
     fn conversation(&self, event: &Event, most: usize) -> Result<Vec<String>, Trouble> {
         let mut receipts = Vec::new();
-        let mut post = event.replies_to.clone();
+        let (mut post, mut place) = (event.replies_to.clone(), event.place.clone());
         while let (Some(id), true) = (&post, receipts.len() < most) {
-            let Some(key) = self.posts.get(at_post(&event.place, id))? else {
+            let Some(key) = self.posts.get(at_post(&place, id))? else {
                 break;
             };
             let Some(row) = self.row(&key)? else { break };
             receipts.extend(row.receipt);
-            post = row.replies_to;
+            (post, place) = (row.replies_to, row.place);
         }
         if receipts.is_empty() && event.place.kind != PlaceKind::Channel {
             for row in self
@@ -256,12 +292,12 @@ impl Shelf {
             if row.closed.is_none_or(|closed| closed >= before) {
                 continue;
             }
-            for post in &row.posts {
-                self.posts.remove(at_post(&row.place, post))?;
+            for post in row.posts() {
+                self.posts.remove(at_post(&post.place, &post.id))?;
             }
-            let mut place = of_place(&row.place);
-            place.extend(row.accepted.to_be_bytes());
-            self.said.remove(place)?;
+            if let Some(turn) = row.turn() {
+                self.said.remove(turn)?;
+            }
             let short = EventKey::short_of(&String::from_utf8_lossy(&key));
             self.shorts.remove(short)?;
             self.events.remove(key)?;
@@ -301,7 +337,7 @@ impl Inbox for Mailbox {
         self.with(move |shelf| shelf.accept(event)).await
     }
 
-    async fn posted(&self, key: &EventKey, posts: &[String]) -> Result<(), Unrecorded> {
+    async fn posted(&self, key: &EventKey, posts: &[Post]) -> Result<(), Unrecorded> {
         let (key, posts) = (key.clone(), posts.to_vec());
         self.with(move |shelf| shelf.posted(&key, posts)).await
     }
@@ -320,7 +356,7 @@ impl Inbox for Mailbox {
         .await
     }
 
-    async fn unfinished(&self) -> Result<Vec<(Event, Vec<String>)>, Unrecorded> {
+    async fn unfinished(&self) -> Result<Vec<(Event, Vec<Post>)>, Unrecorded> {
         self.with(Shelf::unfinished).await
     }
 
@@ -388,6 +424,28 @@ impl Inbox for Mailbox {
 mod tests {
     use super::super::State;
     use super::*;
+
+    #[tokio::test]
+    async fn what_was_kept_before_posts_had_a_place_is_still_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let inbox = State::open(folder.path()).unwrap().inbox;
+        let event = r#"{"key": "discord:1", "place": {"platform": "discord", "server": "1",
+            "channel": "7", "kind": "channel"}, "person": {"id": "3", "roles": [],
+            "administers": false}, "at": "2026-01-01T00:00:00Z", "language": "en",
+            "replies_to": null, "wish": "stop", "address": ""}"#;
+        let event: Event = serde_json::from_str(event).unwrap();
+        inbox.accept(&event).await.unwrap();
+        let mut row: serde_json::Value =
+            serde_json::from_slice(&inbox.shelf.events.get("discord:1").unwrap().unwrap())
+                .unwrap();
+        row["posts"] = serde_json::json!(["91"]);
+        let row = serde_json::to_vec(&row).unwrap();
+        inbox.shelf.events.insert("discord:1", row).unwrap();
+
+        let post = event.posted("91".into());
+        let left = inbox.unfinished().await.unwrap();
+        assert_eq!(left, [(event, vec![post])]);
+    }
 
     #[tokio::test]
     async fn where_sled_panics_the_inbox_is_lost() {

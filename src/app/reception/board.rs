@@ -23,12 +23,9 @@ impl Reception {
         mut ended: watch::Receiver<bool>,
     ) {
         let (language, short) = (job.event.speaks(), job.event.key.short());
-        let (ours, typing) = (Arc::clone(self), Arc::clone(job));
-        self.own(async move {
-            if let Ok(messenger) = ours.messenger(&typing) {
-                messenger.typing(&typing.event).await;
-            }
-        });
+        let (ours, at_work) = (Arc::clone(self), Arc::clone(job));
+        let until = ended.clone();
+        self.own(async move { ours.seem_at_work(&at_work, until).await });
         loop {
             tokio::select! {
                 biased;
@@ -42,6 +39,25 @@ impl Reception {
             tokio::select! {
                 _ = ended.wait_for(|ended| *ended) => return,
                 () = sleep(self.rules.pace) => {},
+            }
+        }
+    }
+
+    /// Shows that somebody is at work where the answer stands, until it `ended`. A post takes the
+    /// sign away.
+    async fn seem_at_work(&self, job: &Job, mut ended: watch::Receiver<bool>) {
+        let Ok(messenger) = self.messenger(job) else {
+            return;
+        };
+        let mut stands = job.stands.subscribe();
+        loop {
+            let place = stands.borrow_and_update().clone();
+            messenger.typing(&job.event, place.as_ref()).await;
+            tokio::select! {
+                _ = ended.wait_for(|ended| *ended) => return,
+                // The sender lives as long as the job.
+                _ = stands.changed() => {},
+                () = sleep(self.rules.signs) => {},
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::Reception;
 use super::job::Job;
 use crate::app::errands::Stands;
-use crate::domain::event::Platform;
+use crate::domain::event::{Platform, Post};
 use crate::domain::notice::Notice;
 use crate::domain::page::Page;
 use crate::domain::reply;
@@ -34,13 +34,13 @@ impl Reception {
     async fn first_post(
         &self,
         job: &Job,
-        posts: &mut Vec<String>,
+        posts: &mut Vec<Post>,
         page: &Page,
     ) -> Result<(), Undelivered> {
         if job.refused.load(Ordering::SeqCst) {
             return Ok(());
         }
-        match self.messenger(job)?.post(&job.event, 0, page).await {
+        match self.messenger(job)?.post(&job.event, &[], page).await {
             Ok(post) => posts.push(post),
             Err(unsent) => {
                 if matches!(unsent, Unsent::Refused(_)) {
@@ -51,8 +51,18 @@ impl Reception {
                 return Err(unsent.into());
             },
         }
-        self.inbox.posted(&job.event.key, posts).await?;
-        Ok(())
+        self.keep(job, posts).await
+    }
+
+    /// Keeps what posts there are.
+    async fn keep(&self, job: &Job, posts: &[Post]) -> Result<(), Undelivered> {
+        let place = posts.first().map(|post| post.place.clone());
+        job.stands.send_if_modified(|stands| {
+            let moved = *stands != place;
+            *stands = place;
+            moved
+        });
+        Ok(self.inbox.posted(&job.event.key, posts).await?)
     }
 
     pub(super) fn messenger(&self, job: &Job) -> Result<&Arc<dyn Messenger>, Undelivered> {
@@ -82,7 +92,7 @@ impl Reception {
     async fn put(
         &self,
         job: &Job,
-        posts: &mut Vec<String>,
+        posts: &mut Vec<Post>,
         page: &Page,
     ) -> Result<(), Undelivered> {
         let Some(first) = posts.first() else {
@@ -136,7 +146,7 @@ impl Reception {
     async fn settle_part(
         &self,
         job: &Job,
-        posts: &mut Vec<String>,
+        posts: &mut Vec<Post>,
         (number, part): (usize, &Page),
     ) -> Result<(), Undelivered> {
         let messenger = self.messenger(job)?;
@@ -146,13 +156,13 @@ impl Reception {
                 done => return Ok(done?),
             }
         }
-        let post = messenger.post(&job.event, number, part).await?;
+        let before = posts.get(..number).unwrap_or_default();
+        let post = messenger.post(&job.event, before, part).await?;
         match posts.get_mut(number) {
             Some(gone) => *gone = post,
             None => posts.push(post),
         }
-        self.inbox.posted(&job.event.key, posts).await?;
-        Ok(())
+        self.keep(job, posts).await
     }
 
     async fn shut(&self, job: &Job, closing: Closing) {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Place, Post};
 use crate::domain::notice::Notice;
 use crate::domain::page::Page;
 use crate::domain::queue::FairQueue;
@@ -31,7 +31,9 @@ pub(super) struct Job {
     pub(super) since: Since,
     pub(super) came: Instant,
     /// The posts of its reply so far, in order. Held while one is being made.
-    pub(super) posts: Arc<tokio::sync::Mutex<Vec<String>>>,
+    pub(super) posts: Arc<tokio::sync::Mutex<Vec<Post>>>,
+    /// Where they stand, once there is one.
+    pub(super) stands: watch::Sender<Option<Place>>,
     /// Whether the platform lets nobody reply.
     pub(super) refused: AtomicBool,
     /// Whether somebody wants it stopped.
@@ -47,11 +49,12 @@ pub(super) enum Since {
 }
 
 impl Job {
-    pub(super) fn new(event: Event, since: Since, posts: Vec<String>) -> Arc<Self> {
+    pub(super) fn new(event: Event, since: Since, posts: Vec<Post>) -> Arc<Self> {
         Arc::new(Self {
             event,
             since,
             came: Instant::now(),
+            stands: watch::Sender::new(posts.first().map(|post| post.place.clone())),
             posts: Arc::new(tokio::sync::Mutex::new(posts)),
             refused: AtomicBool::new(false),
             stop: watch::Sender::new(false),
@@ -60,6 +63,11 @@ impl Job {
 
     pub(super) fn say(&self, notice: &Notice<'_>) -> Page {
         Page::notice(notice.text(self.event.speaks()))
+    }
+
+    /// Whether it is there that one speaks of it.
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        self.event.place == *place || self.stands.borrow().as_ref() == Some(place)
     }
 
     pub(super) async fn stopped(&self) {

@@ -53,6 +53,8 @@ pub struct ReceptionRules {
     pub longest_answer: Duration,
     /// Between two edits of a post while its answer is written.
     pub pace: Duration,
+    /// Between two signs that an answer is being written.
+    pub signs: Duration,
 }
 
 impl Default for ReceptionRules {
@@ -63,6 +65,8 @@ impl Default for ReceptionRules {
             longest_wait: Duration::from_secs(600),
             longest_answer: Duration::from_secs(240),
             pace: Duration::from_millis(1_500),
+            // Discord shows one for ten.
+            signs: Duration::from_secs(9),
         }
     }
 }

@@ -23,7 +23,7 @@ impl Reception {
         let matches = |job: &Arc<Job>| {
             let event = &job.event;
             let may = any_ones || event.person.id == asker.person.id;
-            event.place == asker.place && may && which(event)
+            job.is_at(&asker.place) && may && which(event)
         };
         let mut line = held(&self.line);
         let queued = line.waiting.remove(matches);

@@ -87,7 +87,7 @@ impl Fault {
 
     /// We may not do this here.
     pub fn is_missing_access(&self) -> bool {
-        matches!(self.code(), Some(50_001 | 50_007 | 50_013))
+        matches!(self.code(), Some(50_001 | 50_007 | 50_013 | 160_002))
     }
 
     /// The interaction has had its first answer already.
