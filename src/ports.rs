@@ -287,8 +287,23 @@ pub struct Handed<'a> {
 
 /// Why something did not become a document, in words for whoever handed it in.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unacquired(pub String);
+#[error("{english}")]
+pub struct Unacquired {
+    /// For the log too.
+    pub english: String,
+    /// The same in Korean.
+    pub korean: String,
+}
+
+impl Unacquired {
+    /// The words for somebody who speaks `language`.
+    pub fn text(&self, language: Language) -> &str {
+        match language {
+            Language::Korean => &self.korean,
+            Language::English | Language::Other => &self.english,
+        }
+    }
+}
 
 /// A document with its chunks and their embeddings, ready for the shelf.
 #[derive(Clone, Debug)]

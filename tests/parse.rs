@@ -80,8 +80,16 @@ async fn hostile_files_are_refused_in_a_sentence_each() {
             "there is no text in it",
         ),
         ("large.md", vec![b'a'; 20 << 20], "it is larger than 10 MiB"),
-        ("noise.md", noise(1 << 20), "it is a binary file, not text"),
-        ("zeros.txt", vec![0; 4096], "it is a binary file, not text"),
+        (
+            "noise.md",
+            noise(1 << 20),
+            "it is a binary file, not text; text, Markdown and HTML can be read",
+        ),
+        (
+            "zeros.txt",
+            vec![0; 4096],
+            "it is a binary file, not text; text, Markdown and HTML can be read",
+        ),
         (
             "deep.html",
             deep.into_bytes(),
@@ -90,12 +98,12 @@ async fn hostile_files_are_refused_in_a_sentence_each() {
         (
             "bomb.md",
             zip_bomb(),
-            "it is a ZIP archive or an office document, not text",
+            "it is a ZIP archive or an office document, not text; text, Markdown and HTML can be read",
         ),
         (
             "paper.txt",
             b"%PDF-1.7\nstream".to_vec(),
-            "it is a PDF, not text",
+            "it is a PDF, not text; text, Markdown and HTML can be read",
         ),
     ];
     for (name, bytes, expected) in cases {
@@ -299,7 +307,7 @@ async fn a_folder_of_all_sorts_becomes_documents_and_reasons() {
         [
             "docs/a.md: A",
             "docs/b.html: B",
-            "docs/c.txt: it is an image, not text",
+            "docs/c.txt: it is an image, not text; text, Markdown and HTML can be read",
             "docs/d.png: saseo does not read files of this kind",
         ]
     );
@@ -572,10 +580,16 @@ async fn what_cannot_be_fetched_is_told_in_a_sentence() {
             "it is not open to saseo; it wants a login or other rights",
         ),
         ("/tired", "the server answered 503; try again later"),
-        ("/photo", "it is image/png, not text"),
+        (
+            "/photo",
+            "it is image/png, not text; text, Markdown and HTML can be read",
+        ),
         ("/endless", "it is larger than 10 MiB"),
         ("/lie", "it is larger than 10 MiB"),
-        ("/packed", "it is compressed (gzip), not text"),
+        (
+            "/packed",
+            "it is compressed (gzip), not text; text, Markdown and HTML can be read",
+        ),
         ("/trickle", "it did not come within 2 seconds"),
     ] {
         let told = fetcher.fetch(&site.url(path)).await.expect_err(path);

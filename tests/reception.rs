@@ -417,6 +417,7 @@ async fn a_panic_is_told_and_the_next_is_answered() {
         }],
         title: None,
         collection: None,
+        beside: None,
     };
     let read = hall.replies_to(&event("1", "a", add(PANICS))).await;
     assert!(read.contains("Something failed"), "{read}");
@@ -556,6 +557,7 @@ fn note() -> Wish {
         }],
         title: Some("Doors".into()),
         collection: None,
+        beside: None,
     }
 }
 
@@ -601,6 +603,7 @@ async fn what_cannot_become_a_document_is_told_with_the_reason() {
         }],
         title: None,
         collection: None,
+        beside: None,
     };
     hall.hears(&event("1", "a", page)).await;
     hall.settled().await;
@@ -613,6 +616,145 @@ async fn what_cannot_become_a_document_is_told_with_the_reason() {
         "{read}"
     );
     assert!(read.contains("look it up as"), "{read}");
+}
+
+/// The file `name` as it was handed in with message `message`, later than all before it.
+fn handed_in(hall: &Hall, message: u32, name: &str, text: &str) -> Event {
+    let url = format!("https://cdn.example/{message}/{name}");
+    hall.board.keeps(&url, text);
+    let wish = Wish::Add {
+        what: vec![Material::File {
+            name: name.into(),
+            content_type: None,
+            bytes: text.len() as u64,
+            url,
+            link: format!("https://discord.com/channels/1/7/{message}#1"),
+        }],
+        title: None,
+        collection: None,
+        beside: None,
+    };
+    let mut event = event(
+        &format!("handed/{message}/{name}/{}", text.len()),
+        "a",
+        wish,
+    );
+    event.at = chrono::Utc::now();
+    event
+}
+
+/// What is shown of `event`, and what is said when it is added.
+async fn shown_and_added(hall: &Hall, event: &Event) -> (String, String) {
+    let shown = hall.replies_to(event).await;
+    let short = event.key.short();
+    let wish = Wish::Press(Press::Add(short.clone()));
+    let press = Event {
+        language: event.language,
+        ..self::event(&format!("press/{short}"), "a", wish)
+    };
+    (shown, hall.replies_to(&press).await)
+}
+
+#[tokio::test]
+async fn a_file_stands_where_it_was_sent_and_pushes_out_only_what_was_named() {
+    let hall = Hall::with(Script::saying("The oven is off at six.")).await;
+    let first = handed_in(&hall, 11, "rules.md", "The oven is off at six.");
+    let (shown, added) = shown_and_added(&hall, &first).await;
+    assert!(!shown.contains("replaces"), "{shown}");
+    assert!(added.starts_with("Added: rules.md · passages"), "{added}");
+    let list = hall
+        .replies_to(&event("l1", "a", Wish::List { collection: None }))
+        .await;
+    assert!(
+        list.contains("https://discord.com/channels/1/7/11#1"),
+        "{list}"
+    );
+
+    // The same message once more is the same document.
+    let again = Event {
+        key: EventKey::new(Platform::Discord, "again"),
+        at: chrono::Utc::now(),
+        ..first
+    };
+    let (shown, added) = shown_and_added(&hall, &again).await;
+    assert!(shown.contains("in the library already"), "{shown}");
+    assert!(added.starts_with("Already there: rules.md"), "{added}");
+
+    // Shown, and not added yet: what comes meanwhile is not pushed out by it.
+    let waits = handed_in(&hall, 12, "menu.md", "Soup on Monday.");
+    hall.replies_to(&waits).await;
+    shown_and_added(&hall, &handed_in(&hall, 13, "menu.md", "Fish on Friday.")).await;
+    let press = Wish::Press(Press::Add(waits.key.short()));
+    let added = hall.replies_to(&event("late", "a", press)).await;
+    assert!(added.starts_with("Added: menu.md · passages"), "{added}");
+
+    let newer = handed_in(&hall, 14, "rules.md", "The oven is off at seven.");
+    let (shown, added) = shown_and_added(&hall, &newer).await;
+    let today = chrono::Utc::now().format("%Y-%m-%d");
+    let named = format!("the file of the same name, “rules.md” (added {today})");
+    assert!(shown.contains(&named), "{shown}");
+    assert!(shown.contains("To keep both"), "{shown}");
+    assert!(added.contains("Replaced and removed: rules.md"), "{added}");
+    let list = hall
+        .replies_to(&event("l2", "a", Wish::List { collection: None }))
+        .await;
+    assert!(
+        list.contains("7/14#1") && !list.contains("7/11#1"),
+        "{list}"
+    );
+    assert!(list.contains("7/12#1") && list.contains("7/13#1"), "{list}");
+}
+
+#[tokio::test]
+async fn who_asks_with_a_file_to_add_is_told_that_nothing_was_asked() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let mut event = handed_in(&hall, 21, "notes.md", "The oven is off at six.");
+    let Wish::Add { beside, .. } = &mut event.wish else {
+        panic!("a file")
+    };
+    *beside = Some("what does this say?".into());
+    let shown = hall.replies_to(&event).await;
+    assert!(shown.contains("Shall I add this"), "{shown}");
+    assert!(shown.contains("“The oven is off at six.”"), "{shown}");
+    assert!(
+        shown.contains("I did not ask the library what you wrote"),
+        "{shown}"
+    );
+
+    let mut stranger = event.clone();
+    stranger.key = EventKey::new(Platform::Discord, "stranger");
+    stranger.language = Language::Korean;
+    stranger.person.roles.clear();
+    let refused = hall.replies_to(&stranger).await;
+    assert!(
+        refused.contains("파일을 먼저 추가한 뒤에 묻거나"),
+        "{refused}"
+    );
+    assert!(refused.contains(&stranger.key.short()), "{refused}");
+}
+
+#[tokio::test]
+async fn what_fails_in_part_is_told_in_the_persons_language_with_an_id_to_look_up() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let mut event = handed_in(&hall, 31, "notes.md", "The oven is off at six.");
+    event.language = Language::Korean;
+    let Wish::Add { what, title, .. } = &mut event.wish else {
+        panic!("a file")
+    };
+    what.push(Material::Page {
+        url: "https://wiki.example/leave".into(),
+    });
+    *title = Some("규칙".into());
+    let (shown, added) = shown_and_added(&hall, &event).await;
+    let said = "https://wiki.example/leave: 연결할 수 없습니다";
+    assert!(shown.contains(said), "{shown}");
+    assert!(shown.contains(&event.key.short()), "{shown}");
+    assert!(shown.contains("제목 “규칙”은(는) 문서 하나에만"), "{shown}");
+    assert!(added.starts_with("추가했습니다: notes.md"), "{added}");
+    assert!(
+        added.contains(said) && added.contains("찾아볼 수"),
+        "{added}"
+    );
 }
 
 #[tokio::test]

@@ -4,21 +4,17 @@
 use std::sync::Arc;
 
 use super::desk::Desk;
-use super::ingest::{self, Elsewhere, Refused, Shelved};
 use super::replay;
-use crate::domain::document::{Card, CollectionName, Document, Shelfmark};
+use crate::domain::document::{Card, CollectionName};
 use crate::domain::embedding::Purpose;
-use crate::domain::event::{Curators, Event, Material, Press, Wish};
+use crate::domain::event::{Curators, Event, Press, Wish};
 use crate::domain::language::Language;
 use crate::domain::notice::Notice;
 use crate::domain::page::{Block, Page};
 use crate::domain::passage::Scope;
 use crate::domain::render;
 use crate::domain::reply;
-use crate::ports::{
-    Acquirer, Cause, Handed, Inbox, Messenger, Offered, Order, Query, Unacquired, Unread,
-    Unsent,
-};
+use crate::ports::{Acquirer, Cause, Inbox, Messenger, Offered, Order, Query, Unread};
 
 /// The desk, with what it takes to put documents on the shelf.
 #[derive(Clone)]
@@ -73,14 +69,7 @@ impl Errand<'_> {
     /// Does what the event wishes. Questions, and what stops them, are not errands.
     pub(super) async fn run(&self) -> Result<Done, Cause> {
         match &self.event.wish {
-            Wish::Add {
-                what,
-                title,
-                collection,
-            } => {
-                self.show(what, title.as_deref(), collection.as_deref())
-                    .await
-            },
+            Wish::Add { .. } => self.show().await,
             Wish::Remove { uri } => self.remove(uri).await,
             Wish::List { collection } => self.list(collection.as_deref()).await,
             Wish::Search { words } => self.search(words).await,
@@ -90,29 +79,39 @@ impl Errand<'_> {
             },
             Wish::Log => Ok(log(&self.counter.desk, self.language()).await?.into()),
             Wish::Sync { .. } if self.curates() => Ok(self.say(&Notice::NoSources)),
-            Wish::Sync { .. } => Ok(self.aside(&Notice::NotACurator)),
+            Wish::Sync { .. } => Ok(self.not_a_curator()),
             Wish::Press(press) => self.press(press).await,
             Wish::Ask { .. } | Wish::Stop => Ok(self.say(&Notice::NothingToStop)),
         }
     }
 
-    fn language(&self) -> Language {
+    pub(super) fn language(&self) -> Language {
         self.event.speaks()
     }
 
-    fn say(&self, notice: &Notice<'_>) -> Done {
+    pub(super) fn say(&self, notice: &Notice<'_>) -> Done {
         Page::notice(notice.text(self.language())).into()
     }
 
     /// Says so to the person alone: what stands there stays.
-    fn aside(&self, notice: &Notice<'_>) -> Done {
+    pub(super) fn aside(&self, notice: &Notice<'_>) -> Done {
         Done {
             place: Stands::Aside,
             ..self.say(notice)
         }
     }
 
-    fn curates(&self) -> bool {
+    /// Tells a person who is no curator, with the id to look up.
+    pub(super) fn not_a_curator(&self) -> Done {
+        let short = self.event.key.short();
+        tracing::warn!(event = short, "refused: whoever asked is no curator");
+        let mut done = self.aside(&Notice::NotACurator);
+        let look_up = Notice::LookUp(&short).text(self.language());
+        done.page.blocks.push(Block::small(look_up));
+        done
+    }
+
+    pub(super) fn curates(&self) -> bool {
         self.counter.curators.include(&self.event.person)
     }
 
@@ -139,7 +138,7 @@ impl Errand<'_> {
             Press::Add(short) => self.add(short).await,
             Press::Leave(short) => {
                 if !self.curates() {
-                    return Ok(self.aside(&Notice::NotACurator));
+                    return Ok(self.not_a_curator());
                 }
                 Ok(match self.settle(short).await? {
                     Some(_) => self.say(&Notice::Left),
@@ -178,7 +177,7 @@ impl Errand<'_> {
         })
     }
 
-    fn collection(&self, name: Option<&str>) -> Result<CollectionName, Done> {
+    pub(super) fn collection(&self, name: Option<&str>) -> Result<CollectionName, Done> {
         let Some(name) = name else {
             return Ok(self.counter.collection.clone());
         };
@@ -200,7 +199,7 @@ impl Errand<'_> {
 
     async fn remove(&self, uri: &str) -> Result<Done, Cause> {
         if !self.curates() {
-            return Ok(self.aside(&Notice::NotACurator));
+            return Ok(self.not_a_curator());
         }
         let library = &self.counter.desk.library;
         let cards = library.cards(&Scope::default()).await?;
@@ -227,198 +226,9 @@ impl Errand<'_> {
     }
 
     /// Who the register names.
-    fn by(&self) -> String {
+    pub(super) fn by(&self) -> String {
         let Event { place, person, .. } = self.event;
         format!("{}:{}", place.platform.as_str(), person.id)
-    }
-
-    /// Shows what would be added, and asks.
-    async fn show(
-        &self,
-        what: &[Material],
-        title: Option<&str>,
-        collection: Option<&str>,
-    ) -> Result<Done, Cause> {
-        if !self.curates() {
-            return Ok(self.aside(&Notice::NotACurator));
-        }
-        let collection = match self.collection(collection) {
-            Ok(collection) => collection,
-            Err(done) => return Ok(done),
-        };
-        let (mut lines, mut any) = (Vec::new(), false);
-        for (material, document) in self.read(self.event, what, title, &collection).await {
-            lines.push(match document {
-                Ok(document) => {
-                    any = true;
-                    described(&document)
-                },
-                Err(error) => format!("{}: {error}", name(material)),
-            });
-        }
-        let short = self.event.key.short();
-        if !any {
-            tracing::warn!(event = short, "nothing that was handed in can be read");
-            let look_up = Notice::LookUp(&short).text(self.language());
-            let blocks = lines
-                .into_iter()
-                .map(Block::text)
-                .chain([Block::small(look_up)]);
-            return Ok(Page {
-                blocks: blocks.collect(),
-                buttons: Vec::new(),
-            }
-            .into());
-        }
-        Ok(Done {
-            page: reply::confirm(lines, collection.as_str(), self.language(), &short),
-            wanted: true,
-            place: Stands::There,
-        })
-    }
-
-    /// Adds what another event showed.
-    async fn add(&self, short: &str) -> Result<Done, Cause> {
-        if !self.curates() {
-            return Ok(self.aside(&Notice::NotACurator));
-        }
-        let Some(shown) = self.inbox.shown(short).await? else {
-            return Ok(self.aside(&Notice::Settled));
-        };
-        let Wish::Add {
-            what,
-            title,
-            collection,
-        } = &shown.wish
-        else {
-            return Ok(self.aside(&Notice::Settled));
-        };
-        let collection = match self.collection(collection.as_deref()) {
-            Ok(collection) => collection,
-            Err(done) => return Ok(done),
-        };
-        let (mut documents, mut failed) = (Vec::new(), Vec::new());
-        for (material, document) in self.read(&shown, what, title.as_deref(), &collection).await
-        {
-            match document {
-                Ok(document) => documents.push(document),
-                Err(error) => failed.push(format!("{}: {error}", name(material))),
-            }
-        }
-        let shelving = self.counter.desk.shelving();
-        let handed = (&*self.by(), Elsewhere::Refuse);
-        let shelved = ingest::shelve(&shelving, documents, handed, &|_| {}).await?;
-        failed.extend(shelved.refused.iter().map(refused));
-        self.inbox.settled(&shown.key).await?;
-        let mut blocks = vec![Block::text(self.added(&shelved))];
-        blocks.extend(failed.into_iter().map(Block::text));
-        Ok(Page {
-            blocks,
-            buttons: Vec::new(),
-        }
-        .into())
-    }
-
-    fn added(&self, shelved: &Shelved) -> String {
-        let titles = |cards: &[Card]| {
-            let titles: Vec<_> = cards.iter().map(|card| card.title.as_str()).collect();
-            titles.join(", ")
-        };
-        let korean = self.language() == Language::Korean;
-        let (chunks, revision) = (shelved.chunks, shelved.revision);
-        let (heads, tail) = if korean {
-            (
-                ["추가했습니다", "바꿨습니다", "이미 있습니다"],
-                format!("구절 {chunks}개 · 서가 {revision}"),
-            )
-        } else {
-            (
-                ["Added", "Replaced", "Already there"],
-                format!("passages: {chunks} · library {revision}"),
-            )
-        };
-        let cards = [&shelved.added, &shelved.changed, &shelved.unchanged];
-        let parts = heads
-            .iter()
-            .zip(cards)
-            .filter(|(_, cards)| !cards.is_empty())
-            .map(|(head, cards)| format!("{head}: {}", titles(cards)));
-        parts.chain([tail]).collect::<Vec<_>>().join(" · ")
-    }
-
-    async fn read<'m>(
-        &self,
-        from: &Event,
-        what: &'m [Material],
-        title: Option<&str>,
-        collection: &CollectionName,
-    ) -> Vec<(&'m Material, Result<Document, Unacquired>)> {
-        let mut read = Vec::new();
-        for material in what {
-            let mut document = self.acquire(from, material, collection).await;
-            if let (Ok(document), Some(title), 1) = (&mut document, title, what.len()) {
-                title.clone_into(&mut document.title);
-            }
-            read.push((material, document));
-        }
-        read
-    }
-
-    async fn acquire(
-        &self,
-        from: &Event,
-        material: &Material,
-        collection: &CollectionName,
-    ) -> Result<Document, Unacquired> {
-        let acquirer = &self.counter.acquirer;
-        match material {
-            Material::Page { url } => acquirer.page(url, collection).await,
-            Material::Text { text, link } => self.said(text, link, collection).await,
-            Material::File {
-                name,
-                content_type,
-                bytes,
-                url,
-                link: _,
-            } => {
-                let longest = self.counter.longest;
-                if *bytes > longest as u64 {
-                    let most = longest >> 20;
-                    return Err(Unacquired(format!("it is larger than {most} MiB")));
-                }
-                let bytes = self.messenger.download(from, url, longest).await;
-                let bytes = bytes.map_err(|error| Unacquired(undelivered(&error)))?;
-                let handed = Handed {
-                    name,
-                    content_type: content_type.as_deref(),
-                    bytes: &bytes,
-                };
-                // The same file handed in again takes the place of the one before.
-                let uri = format!("{}:{name}", from.place.platform.as_str());
-                acquirer.file(handed, &uri, collection).await
-            },
-        }
-    }
-
-    /// A text that was typed or said at `link`.
-    async fn said(
-        &self,
-        text: &str,
-        link: &str,
-        collection: &CollectionName,
-    ) -> Result<Document, Unacquired> {
-        let handed = Handed {
-            name: "",
-            content_type: Some("text/markdown"),
-            bytes: text.as_bytes(),
-        };
-        let acquirer = &self.counter.acquirer;
-        let mut document = acquirer.file(handed, link, collection).await?;
-        // It has no title of its own, and a link tells nobody what it is about.
-        if document.title == link {
-            document.title = opening(text);
-        }
-        Ok(document)
     }
 }
 
@@ -464,25 +274,6 @@ pub(super) async fn overview(
     Ok(reply::overview(status, log, language))
 }
 
-/// The first words of `text`, by which it can be told from others.
-fn opening(text: &str) -> String {
-    const LONGEST: usize = 60;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.unwrap_or_default();
-    if line.chars().count() <= LONGEST {
-        return line.to_owned();
-    }
-    let cut: String = line.chars().take(LONGEST).collect();
-    let whole = cut.rsplit_once(' ').map_or(&*cut, |(whole, _)| whole);
-    format!("{whole}…")
-}
-
-/// Without where that other came from: a path on the server is not for a channel.
-fn refused(refused: &Refused) -> String {
-    let uri = &refused.shelfmark.uri;
-    format!("{uri}: a document from elsewhere stands there")
-}
-
 /// Documents or collections whose name has `typed` in it, in the order of the shelves.
 pub(super) async fn offers(
     counter: &Counter,
@@ -522,51 +313,4 @@ fn handle(card: &Card) -> String {
     }
     let digest = card.text.to_string();
     digest.chars().take(DIGITS).collect()
-}
-
-fn undelivered(error: &Unsent) -> String {
-    match error {
-        Unsent::Refused(why) => format!("it could not be fetched: {why}"),
-        Unsent::Gone => "it is no longer kept".to_owned(),
-        Unsent::Unreachable(_) | Unsent::Paced => {
-            "it could not be fetched in time; please try again".to_owned()
-        },
-    }
-}
-
-fn described(document: &Document) -> String {
-    let Shelfmark { uri, .. } = &document.shelfmark;
-    let kibibytes = document.text.len().div_ceil(1024);
-    format!("{} · {kibibytes} KiB · {uri}", document.title)
-}
-
-fn name(material: &Material) -> &str {
-    match material {
-        Material::Page { url } => url,
-        Material::Text { link, .. } => link,
-        Material::File { name, .. } => name,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::opening;
-
-    #[test]
-    fn a_text_is_called_by_its_first_words() {
-        for (text, title) in [
-            (
-                "\n  The canteen opens at noon.\nBring cash.",
-                "The canteen opens at noon.",
-            ),
-            (
-                "On the first Monday of each month the whole archive is closed for cleaning.",
-                "On the first Monday of each month the whole archive is…",
-            ),
-            (&"가".repeat(61), &format!("{}…", "가".repeat(60))),
-            ("", ""),
-        ] {
-            assert_eq!(opening(text), title);
-        }
-    }
 }

@@ -27,6 +27,8 @@ pub struct Shelved {
     pub unchanged: Vec<Card>,
     /// What of the unchanged had lost its text, which was written anew.
     pub mended: Vec<Card>,
+    /// What went because something else came in its place.
+    pub retired: Vec<Card>,
     /// What would have pushed out a document from elsewhere.
     pub refused: Vec<Refused>,
     /// Chunks of what was added, changed or mended.
@@ -86,6 +88,7 @@ pub struct Acquisition<'a> {
     standing: BTreeMap<Shelfmark, Card>,
     /// What was handed in so far, and what becomes of it.
     taken: BTreeMap<Shelfmark, (Card, Lot)>,
+    retired: Vec<Card>,
     refused: Vec<Refused>,
     /// Documents that wait until there is enough to embed at once.
     waiting: Vec<(Document, Vec<Chunk>)>,
@@ -126,6 +129,24 @@ pub async fn shelve(
     acquisition.commit(by).await
 }
 
+/// Shelves `documents`, which are few, as one revision with what goes for them: each of
+/// `retired` beside the place of what comes instead. It stays where that is refused.
+pub async fn exchange(
+    shelving: &Shelving,
+    documents: Vec<Document>,
+    retired: &[(Shelfmark, Card)],
+    by: &str,
+) -> Result<Shelved, Unshelved> {
+    let mut acquisition = Acquisition::begin(shelving, Elsewhere::Refuse, &|_| {}).await?;
+    for document in documents {
+        acquisition.take(document).await?;
+    }
+    for (instead, card) in retired {
+        acquisition.retire(card, instead);
+    }
+    acquisition.commit(by).await
+}
+
 impl<'a> Acquisition<'a> {
     /// Chunks that are embedded at a time, between two moments from which a killed run can go
     /// on; and the most documents that wait for it.
@@ -148,6 +169,7 @@ impl<'a> Acquisition<'a> {
                 .map(|card| (card.shelfmark.clone(), card))
                 .collect(),
             taken: BTreeMap::new(),
+            retired: Vec::new(),
             refused: Vec::new(),
             waiting: Vec::new(),
             count: Count::default(),
@@ -183,12 +205,22 @@ impl<'a> Acquisition<'a> {
         Ok(())
     }
 
+    /// Takes `card` off the shelf, if something stands at `instead` now.
+    fn retire(&mut self, card: &Card, instead: &Shelfmark) {
+        let came = self.taken.get(instead);
+        if came.is_some_and(|(_, lot)| *lot != Lot::Refused) && !self.retired.contains(card) {
+            self.accession.remove(card.shelfmark.clone());
+            self.retired.push(card.clone());
+        }
+    }
+
     /// Lets readers see what was taken in.
     pub async fn commit(mut self, by: &str) -> Result<Shelved, Unshelved> {
         self.put().await?;
         (self.progress)(Progress::Committing);
         let mut shelved = Shelved {
             revision: self.accession.commit(by).await?,
+            retired: self.retired,
             refused: self.refused,
             chunks: self.count.cut,
             embedded: self.count.embedded,

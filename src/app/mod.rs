@@ -6,4 +6,5 @@ mod draft;
 pub mod replay;
 pub mod ingest;
 pub mod errands;
+mod adding;
 pub mod reception;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
+use super::courtesy::Courtesy;
 use super::event::{Material, Press, Wish};
 use super::language::Language;
 
@@ -134,6 +135,7 @@ fn add(given: &Given) -> Result<Wish, Slip> {
         what,
         title: given.text("title"),
         collection: given.text("collection"),
+        beside: None,
     })
 }
 
@@ -242,14 +244,15 @@ pub fn of_message(
                 what,
                 title: None,
                 collection: None,
+                beside: None,
             })
         },
     }
 }
 
 /// What somebody wants who says `text` to us and hands in `files`. Files are to be added; words
-/// that came with them only introduce them, and are left out, as whoever adds them is shown what
-/// will be added. Pictures, sounds and films have no text to add: words beside nothing but those
+/// that came with them mostly introduce them, and are left out; whoever said them is told so, as
+/// they may have been a question. Pictures, sounds and films have no text to add: words beside nothing but those
 /// are a question.
 pub fn said(text: String, files: Vec<Material>) -> Wish {
     let readable = files.iter().any(|file| !only_for_eyes_and_ears(file));
@@ -258,6 +261,7 @@ pub fn said(text: String, files: Vec<Material>) -> Wish {
             what: files,
             title: None,
             collection: None,
+            beside: (!text.is_empty() && Courtesy::of(&text).is_none()).then_some(text),
         };
     }
     Wish::Ask {
@@ -340,6 +344,7 @@ mod tests {
             what,
             title: title.map(str::to_owned),
             collection: collection.map(str::to_owned),
+            beside: None,
         }
     }
 

@@ -121,6 +121,9 @@ pub enum Wish {
         what: Vec<Material>,
         title: Option<String>,
         collection: Option<String>,
+        /// Words that came with files: they are neither added nor asked.
+        #[serde(default)]
+        beside: Option<String>,
     },
     /// To take a document off the shelf.
     Remove { uri: String },

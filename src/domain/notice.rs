@@ -44,6 +44,10 @@ pub enum Notice<'a> {
     },
     /// Files that came with a question.
     Unread(&'a str),
+    /// A title that came with several things to add.
+    TitleLeftOut(&'a str),
+    /// Words that came with files to add.
+    WordsBeside,
     /// The id to look up, beside what was said already.
     LookUp(&'a str),
     /// People of other organisations read along.
@@ -84,6 +88,8 @@ impl Notice<'_> {
             Self::NoAccess { id, lacks: Some(lacks) } => format!("I may not write in the channel where you asked me: I lack the permission “{lacks}” there. Somebody who manages it can give it to me. Whoever runs me can look it up as `{id}`."),
             Self::NoAccess { id, lacks: None } => format!("I may not write in the channel where you asked me. Somebody who manages it can allow me to send messages there. Whoever runs me can look it up as `{id}`."),
             Self::Unread(names) => format!("I answer from the library alone; I did not look at {names}."),
+            Self::TitleLeftOut(title) => format!("“{title}” can name one document only; these keep their own titles. To give a title, add one at a time."),
+            Self::WordsBeside => "I did not ask the library what you wrote beside the file. Add the file first and then ask, or ask without a file.".into(),
             Self::LookUp(id) => format!("Whoever runs me can look it up as `{id}`."),
             Self::SharedChannel => "People of other organisations read this channel, so I do not answer here. Ask me in a channel of your own, or in a direct message.".into(),
         }
@@ -125,6 +131,8 @@ impl Notice<'_> {
             Self::NoAccess { id, lacks: Some(lacks) } => format!("물어보신 채널에 글을 쓸 수 없습니다. 채널 관리자가 저에게 ‘{lacks}’ 권한을 주면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::NoAccess { id, lacks: None } => format!("물어보신 채널에 글을 쓸 권한이 없습니다. 채널 관리자가 메시지 보내기를 허용하면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::Unread(names) => format!("서가의 자료로만 답합니다. 함께 보내신 파일은 보지 않았습니다: {names}"),
+            Self::TitleLeftOut(title) => format!("제목 “{title}”은(는) 문서 하나에만 붙일 수 있어 쓰지 않았습니다. 제목을 붙이려면 하나씩 추가해 주세요."),
+            Self::WordsBeside => "파일과 함께 쓰신 말은 서가에 묻지 않았습니다. 파일을 먼저 추가한 뒤에 묻거나, 파일 없이 물어봐 주세요.".into(),
             Self::LookUp(id) => format!("운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::SharedChannel => "다른 조직 사람들도 이 채널을 보기 때문에 여기서는 답하지 않습니다. 우리 조직만 쓰는 채널이나 다이렉트 메시지에서 물어봐 주세요.".into(),
         }

@@ -18,8 +18,6 @@ struct Labels {
     sources: &'static str,
     share: &'static str,
     stop: &'static str,
-    add: &'static str,
-    leave: &'static str,
 }
 
 fn labels(language: Language) -> Labels {
@@ -30,8 +28,6 @@ fn labels(language: Language) -> Labels {
             sources: "출처 보기",
             share: "모두에게 보이기",
             stop: "멈추기",
-            add: "추가",
-            leave: "추가하지 않기",
         },
         Language::English | Language::Other => Labels {
             useful: "Useful",
@@ -39,8 +35,6 @@ fn labels(language: Language) -> Labels {
             sources: "Sources",
             share: "Share with everyone",
             stop: "Stop",
-            add: "Add",
-            leave: "Leave it",
         },
     }
 }
@@ -210,7 +204,8 @@ fn source(citation: &Citation, language: Language) -> Vec<Run> {
     vec![Run::Text(format!("{title} · {}", citation.uri))]
 }
 
-fn is_link(uri: &str) -> bool {
+/// Whether `uri` can be followed.
+pub fn is_link(uri: &str) -> bool {
     uri.starts_with("https://") || uri.starts_with("http://")
 }
 
@@ -300,32 +295,6 @@ pub fn receipt(receipt: &Receipt) -> Page {
     Page {
         blocks,
         buttons: Vec::new(),
-    }
-}
-
-/// What would be added, with the question whether it shall be.
-pub fn confirm(lines: Vec<String>, collection: &str, language: Language, short: &str) -> Page {
-    let question = match language {
-        Language::Korean => format!("`{collection}` 컬렉션에 추가할까요?"),
-        Language::English | Language::Other => {
-            format!("Shall I add this to the collection `{collection}`?")
-        },
-    };
-    let labels = labels(language);
-    let button = |label, press, weight| Button {
-        label,
-        press,
-        weight,
-    };
-    Page {
-        blocks: std::iter::once(question)
-            .chain(lines)
-            .map(Block::text)
-            .collect(),
-        buttons: vec![
-            button(labels.add, Press::Add(short.to_owned()), Weight::Main),
-            button(labels.leave, Press::Leave(short.to_owned()), Weight::Plain),
-        ],
     }
 }
 

@@ -29,12 +29,14 @@ impl Counter {
             longest: self.longest,
         };
         let parsed = self.child.parse(&raw).await;
-        let markup = parsed.map_err(|error| Unacquired(error.to_string()))?;
+        let markup = parsed.map_err(|error| Unacquired {
+            english: error.to_string(),
+            korean: error.korean(),
+        })?;
         let shelfmark = Shelfmark {
             collection: collection.clone(),
             uri: fetched.uri.clone(),
         };
-        // What is handed in again on a messenger takes the place of what was handed in before.
         let origin = Some(fetched.origin.clone());
         Ok(Document {
             carried: fetched.modified,
@@ -51,7 +53,10 @@ impl Acquirer for Counter {
         collection: &CollectionName,
     ) -> Result<Document, Unacquired> {
         let fetched = self.fetcher.fetch(url).await;
-        let fetched = fetched.map_err(|error| Unacquired(error.to_string()))?;
+        let fetched = fetched.map_err(|error| Unacquired {
+            english: error.to_string(),
+            korean: error.korean(),
+        })?;
         self.parsed(&fetched, collection).await
     }
 

@@ -1,6 +1,7 @@
 //! A messenger in this process, for what is the same on every platform: a board on which posts
 //! are pinned, and everybody sees what is pinned when.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ pub(crate) struct Board {
     /// Where somebody was seen at work; `None` before there was a post.
     typed: Mutex<Vec<Option<String>>>,
     weather: Mutex<Weather>,
+    /// Files that people handed in, by where they are kept.
+    files: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 /// A post.
@@ -57,6 +60,12 @@ impl Board {
 
     pub(crate) fn pinned(&self) -> MutexGuard<'_, Vec<Pinned>> {
         self.pinned.lock().unwrap()
+    }
+
+    /// Keeps a file that can be fetched from `url`.
+    pub(crate) fn keeps(&self, url: &str, text: &str) {
+        let mut files = self.files.lock().unwrap();
+        files.insert(url.to_owned(), text.as_bytes().to_vec());
     }
 
     /// What the posts say now, those that were taken away left out.
@@ -171,10 +180,11 @@ impl Messenger for Board {
     async fn download(
         &self,
         _event: &Event,
-        _url: &str,
+        url: &str,
         _longest: usize,
     ) -> Result<Vec<u8>, Unsent> {
         self.through()?;
-        Err(Unsent::Refused("nothing is kept here".into()))
+        let kept = self.files.lock().unwrap().get(url).cloned();
+        kept.ok_or_else(|| Unsent::Refused("nothing is kept here".into()))
     }
 }

@@ -195,7 +195,7 @@ struct Texts;
 #[async_trait]
 impl Acquirer for Texts {
     async fn page(&self, _: &str, _: &CollectionName) -> Result<Document, Unacquired> {
-        Err(Unacquired("it could not be reached".into()))
+        Err(unacquired("it could not be reached", "연결할 수 없습니다"))
     }
 
     async fn file(
@@ -206,7 +206,7 @@ impl Acquirer for Texts {
     ) -> Result<Document, Unacquired> {
         assert_ne!(file.bytes, PANICS.as_bytes(), "as it was asked to");
         let text = String::from_utf8(file.bytes.to_vec())
-            .map_err(|_| Unacquired("it is not text".into()))?;
+            .map_err(|_| unacquired("it is not text", "글이 아닙니다"))?;
         let shelfmark = Shelfmark {
             collection: collection.clone(),
             uri: uri.to_owned(),
@@ -216,6 +216,13 @@ impl Acquirer for Texts {
             origin: Some(uri.to_owned()),
             ..document(shelfmark, title, &text)
         })
+    }
+}
+
+fn unacquired(english: &str, korean: &str) -> Unacquired {
+    Unacquired {
+        english: english.to_owned(),
+        korean: korean.to_owned(),
     }
 }
 

@@ -508,7 +508,7 @@ mod tests {
         }
         assert_eq!(wishes.len(), 11);
         let whole = wishes.iter().any(|wish| {
-            matches!(wish, Wish::Add { what, title: Some(_), collection: Some(_) } if what.len() == 3)
+            matches!(wish, Wish::Add { what, title: Some(_), collection: Some(_), beside: None } if what.len() == 3)
         });
         assert!(whole, "every option of adding is understood: {wishes:?}");
         assert!(!wishes.contains(&Wish::List { collection: None }));

@@ -124,30 +124,52 @@ fn binary() -> Unparsable {
 
 /// What the first bytes of well-known formats say, whatever the file is called.
 fn magic(bytes: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 17] = [
-        (b"%PDF-", "a PDF"),
-        (b"PK\x03\x04", "a ZIP archive or an office document"),
-        (b"PK\x05\x06", "a ZIP archive"),
-        (b"\x1f\x8b", "compressed (gzip)"),
-        (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
-        (b"BZh", "compressed (bzip2)"),
-        (b"\xfd7zXZ\0", "compressed (xz)"),
-        (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-        (b"Rar!\x1a\x07", "a RAR archive"),
-        (
-            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-            "an old office document",
-        ),
-        (b"\x89PNG\r\n", "an image"),
-        (b"\xff\xd8\xff", "an image"),
-        (b"GIF8", "an image"),
-        (b"\x7fELF", "a program"),
-        (b"MZ\x90\0", "a program"),
-        (b"SQLite format 3\0", "a database"),
-        (b"\0asm", "a program"),
-    ];
     let found = KINDS.iter().find(|(start, _)| bytes.starts_with(start));
     found.map(|(_, kind)| *kind)
+}
+
+const KINDS: [(&[u8], &str); 17] = [
+    (b"%PDF-", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"\x28\xb5\x2f\xfd", "compressed (zstd)"),
+    (b"BZh", "compressed (bzip2)"),
+    (b"\xfd7zXZ\0", "compressed (xz)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "an old office document",
+    ),
+    (b"\x89PNG\r\n", "an image"),
+    (b"\xff\xd8\xff", "an image"),
+    (b"GIF8", "an image"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90\0", "a program"),
+    (b"SQLite format 3\0", "a database"),
+    (b"\0asm", "a program"),
+];
+
+/// What a `kind` is called in Korean.
+pub(super) fn korean(kind: &str) -> &str {
+    match kind {
+        "a PDF" => "PDF",
+        "a ZIP archive or an office document" => "ZIP 압축 파일이나 오피스 문서",
+        "a ZIP archive" => "ZIP 압축 파일",
+        "a 7z archive" => "7z 압축 파일",
+        "a RAR archive" => "RAR 압축 파일",
+        "compressed (gzip)" => "gzip 압축 파일",
+        "compressed (zstd)" => "zstd 압축 파일",
+        "compressed (bzip2)" => "bzip2 압축 파일",
+        "compressed (xz)" => "xz 압축 파일",
+        "an old office document" => "옛 오피스 문서",
+        "an image" => "그림",
+        "a program" => "프로그램",
+        "a database" => "데이터베이스",
+        "a binary file" => "이진 파일",
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -207,15 +229,31 @@ mod tests {
     #[test]
     fn what_is_no_text_is_named() {
         let refused = |bytes: &[u8]| decode(bytes, None).expect_err("refused").to_string();
-        assert_eq!(refused(b"%PDF-1.7\n..."), "it is a PDF, not text");
+        assert_eq!(
+            refused(b"%PDF-1.7\n..."),
+            "it is a PDF, not text; text, Markdown and HTML can be read"
+        );
         assert_eq!(
             refused(b"\x1f\x8b\x08\0\0\0"),
-            "it is compressed (gzip), not text"
+            "it is compressed (gzip), not text; text, Markdown and HTML can be read"
         );
-        assert_eq!(refused(&[0; 400]), "it is a binary file, not text");
+        assert_eq!(
+            refused(&[0; 400]),
+            "it is a binary file, not text; text, Markdown and HTML can be read"
+        );
         let noise: Vec<u8> = (0..9000_u64)
             .flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes())
             .collect();
-        assert_eq!(refused(&noise), "it is a binary file, not text");
+        assert_eq!(
+            refused(&noise),
+            "it is a binary file, not text; text, Markdown and HTML can be read"
+        );
+    }
+
+    #[test]
+    fn every_kind_has_a_korean_name() {
+        for (_, kind) in KINDS {
+            assert_ne!(korean(kind), kind);
+        }
     }
 }

@@ -60,7 +60,7 @@ pub enum Unparsable {
     Empty,
     #[error("there is no text in it")]
     NoText,
-    #[error("it is {kind}, not text")]
+    #[error("it is {kind}, not text; text, Markdown and HTML can be read")]
     Binary { kind: String },
     #[error("it is larger than {}", Bytes(*longest))]
     TooLarge { longest: usize },
@@ -74,6 +74,37 @@ pub enum Unparsable {
     Crashed,
     #[error("the reader could not be started: {0}")]
     NoReader(String),
+}
+
+impl Unparsable {
+    /// The same in Korean. The English is what it displays.
+    pub fn korean(&self) -> String {
+        match self {
+            Self::Empty => "비어 있습니다".to_owned(),
+            Self::NoText => "글이 들어 있지 않습니다".to_owned(),
+            Self::Binary { kind } => {
+                let kind = encoding::korean(kind);
+                format!(
+                    "글이 아닌 형식입니다({kind}). 텍스트, 마크다운, HTML 파일을 읽을 수 있습니다"
+                )
+            },
+            Self::TooLarge { longest } => format!("{}보다 큽니다", Bytes(*longest)),
+            Self::Garbled => {
+                "어떤 인코딩으로도 글자를 읽을 수 없습니다. UTF-8로 저장해 주세요".to_owned()
+            },
+            Self::Tangled => {
+                "HTML이 사람이 읽는 페이지로 보기 어려울 만큼 얽혀 있습니다".to_owned()
+            },
+            Self::Late { seconds } => format!("읽는 데 {seconds}초가 넘게 걸렸습니다"),
+            Self::Crashed => {
+                "읽는 도중에 멈췄거나 정해진 것보다 많은 메모리를 썼습니다".to_owned()
+            },
+            Self::NoReader(_) => {
+                "읽는 프로그램을 시작하지 못했습니다. saseo를 운영하는 사람에게 알려 주세요"
+                    .to_owned()
+            },
+        }
+    }
 }
 
 /// Reads a file of any format that saseo knows. Pure: it looks at `raw` and nothing else.
@@ -298,6 +329,22 @@ mod tests {
             read("a.md", &large).expect_err("large").to_string(),
             "it is larger than 10 MiB"
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_in_korean_with_what_can_be_read() {
+        let refused = read("a.pdf", b"%PDF-1.7").expect_err("a PDF");
+        assert_eq!(
+            refused.korean(),
+            "글이 아닌 형식입니다(PDF). 텍스트, 마크다운, HTML 파일을 읽을 수 있습니다"
+        );
+        assert!(
+            refused
+                .to_string()
+                .ends_with("text, Markdown and HTML can be read")
+        );
+        let late = Unparsable::Late { seconds: 15 };
+        assert!(late.korean().contains("15초"));
     }
 
     #[test]

@@ -65,6 +65,31 @@ pub enum Blocked {
     NoLocation,
 }
 
+impl Blocked {
+    /// The same in Korean. The English is what it displays.
+    pub fn korean(&self) -> String {
+        match self {
+            Self::NotAUrl => "웹 주소가 아닙니다".to_owned(),
+            Self::Scheme(scheme) => {
+                format!("http와 https 주소만 읽으며, {scheme} 주소는 읽지 않습니다")
+            },
+            Self::Credentials => {
+                "사용자 이름이나 비밀번호가 들어 있는 주소는 읽지 않습니다".to_owned()
+            },
+            Self::Port(port) => {
+                format!("80번과 443번 포트만 열려 있고 {port}번은 닫혀 있습니다")
+            },
+            Self::Address(address) => format!(
+                "{address} 주소는 공개된 웹에 있지 않습니다. saseo를 운영하는 사람이 이 네트워크를 \
+                 허용할 수 있습니다"
+            ),
+            Self::Redirects(most) => format!("다른 주소로 {most}번 넘게 넘깁니다"),
+            Self::Downgrade => "https에서 http로 넘깁니다".to_owned(),
+            Self::NoLocation => "다른 주소로 넘기지만 어디인지 알려 주지 않습니다".to_owned(),
+        }
+    }
+}
+
 impl Policy {
     /// Reads `raw` as a URL that may be followed, as far as can be told without asking for its
     /// address: that is checked again when its name has been looked up.

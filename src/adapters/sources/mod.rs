@@ -91,7 +91,7 @@ pub enum Unfetched {
         longest: usize,
     },
     /// It is of a kind that holds no text.
-    #[error("it is {kind}, not text")]
+    #[error("it is {kind}, not text; text, Markdown and HTML can be read")]
     NotText {
         /// The declared type, or what else it is.
         kind: String,
@@ -101,9 +101,60 @@ pub enum Unfetched {
     Unreadable(#[source] std::io::Error),
 }
 
+impl Unfetched {
+    /// The same in Korean. The English is what it displays.
+    pub fn korean(&self) -> String {
+        match self {
+            Self::Gone => "그 주소에 아무것도 없습니다".to_owned(),
+            Self::Denied => {
+                "saseo에 열려 있지 않습니다. 로그인이나 다른 권한이 필요합니다".to_owned()
+            },
+            Self::Blocked(blocked) => {
+                format!("saseo가 가지 않는 곳입니다. {}", blocked.korean())
+            },
+            Self::Busy { status } => {
+                format!("서버가 {status}(으)로 응답했습니다. 나중에 다시 시도해 주세요")
+            },
+            Self::Refused { status } => {
+                format!("서버가 문서를 주지 않고 {status}(으)로 응답했습니다")
+            },
+            Self::Unreachable(_) => "연결할 수 없습니다".to_owned(),
+            Self::Late { patience } => format!("{}초 안에 오지 않았습니다", patience.as_secs()),
+            Self::TooLarge { longest } => format!("{}보다 큽니다", Bytes(*longest)),
+            Self::NotText { kind } => {
+                format!(
+                    "글이 아닌 형식입니다({kind}). 텍스트, 마크다운, HTML을 읽을 수 있습니다"
+                )
+            },
+            Self::Unreadable(_) => "읽을 수 없습니다".to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_is_told_in_korean_too() {
+        let failures = [
+            Unfetched::Gone,
+            Unfetched::Blocked(Blocked::Port(22)),
+            Unfetched::Busy { status: 503 },
+            Unfetched::NotText {
+                kind: "application/pdf".to_owned(),
+            },
+        ];
+        for failure in failures {
+            let korean = failure.korean();
+            assert!(
+                korean.ends_with("니다") || korean.ends_with("주세요"),
+                "{korean}"
+            );
+        }
+        let port = Unfetched::Blocked(Blocked::Port(22));
+        assert!(port.korean().contains("22"), "{}", port.korean());
+    }
 
     #[test]
     fn what_comes_through_a_pipe_keeps_its_place_as_long_as_it_is_the_same() {

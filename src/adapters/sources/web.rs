@@ -272,7 +272,8 @@ mod tests {
             "http://a/README.md",
             Ok(()),
         );
-        let bytes = "it is application/octet-stream, not text";
+        let bytes =
+            "it is application/octet-stream, not text; text, Markdown and HTML can be read";
         check(
             Some("application/octet-stream"),
             "http://a/setup",
@@ -281,12 +282,12 @@ mod tests {
         check(
             Some("application/pdf"),
             "http://a/x.md",
-            Err("it is application/pdf, not text"),
+            Err("it is application/pdf, not text; text, Markdown and HTML can be read"),
         );
         check(
             Some("image/png"),
             "http://a/x",
-            Err("it is image/png, not text"),
+            Err("it is image/png, not text; text, Markdown and HTML can be read"),
         );
     }
 

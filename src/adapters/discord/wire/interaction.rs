@@ -430,6 +430,7 @@ mod tests {
             what,
             title: Some("Leave".into()),
             collection: Some("hr".into()),
+            beside: None,
         };
         check_command(&data, &wish, Deferred::Fresh);
     }
@@ -520,6 +521,7 @@ mod tests {
             what: vec![text, file],
             title: None,
             collection: None,
+            beside: None,
         };
         check_command(&data, &wish, Deferred::Fresh);
         check_slip(

@@ -496,6 +496,7 @@ mod tests {
             what,
             title: None,
             collection: None,
+            ..
         } = event.wish
         else {
             panic!("{:?}", event.wish);
@@ -509,7 +510,13 @@ mod tests {
             attachment(11, "guide.md", None),
             attachment(12, "plan.png", Some("image/png")),
         ]});
-        let what = added(&said("<@900> please keep these", files), &here());
+        let message = said("<@900> please keep these", files);
+        let what = added(&message, &here());
+        let wish = heard(&message, &here()).unwrap().wish;
+        assert!(
+            matches!(&wish, Wish::Add { beside: Some(beside), .. } if beside == "please keep these"),
+            "{wish:?}"
+        );
         assert_eq!(
             what.first(),
             Some(&Material::File {
