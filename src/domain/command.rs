@@ -38,6 +38,8 @@ pub enum Slip {
     NoDocument,
     NoWords,
     EmptyMessage,
+    /// A message of our own was to be added.
+    OurOwn,
     /// A command that has several parts came without one of them.
     NoPart,
     Unknown,
@@ -66,6 +68,10 @@ impl Slip {
             Self::EmptyMessage => (
                 "There is neither text nor a file in that message.",
                 "그 메시지에는 글도 파일도 없습니다.",
+            ),
+            Self::OurOwn => (
+                "I said that myself. Add the document that it comes from instead.",
+                "제가 한 말은 서가에 추가하지 않습니다. 그 말이 나온 문서를 추가해 주세요.",
             ),
             Self::NoPart => (
                 "Please write what to do: add, remove, list, search, status or log.",
@@ -207,7 +213,7 @@ fn option_named(name: &str) -> Option<&'static str> {
         "url" | "주소" => Some("url"),
         "text" | "글" => Some("text"),
         "title" | "제목" => Some("title"),
-        "collection" | "모음" => Some("collection"),
+        "collection" | "컬렉션" | "모음" => Some("collection"),
         _ => None,
     }
 }

@@ -211,6 +211,19 @@ async fn a_message_is_added_from_its_menu_and_a_file_by_handing_it_in() {
 }
 
 #[tokio::test]
+async fn what_the_bot_said_is_not_added_from_its_menu() {
+    let (slack, team, general, mina) = team().await;
+    let dahee = team.admin("Dahee");
+    let bot = Bot::start(&slack, &team, Town::about_leave(Script::saying(ANSWER)).await).await;
+    mina.mentions_bot(&general, QUESTION);
+    let answer = mina.wait_for(&general, with("receipt")).await;
+    bot.settled().await;
+    dahee.runs_on(&answer, "Add to library");
+    dahee.wait_for(&general, with("I said that myself.")).await;
+    bot.settled().await;
+}
+
+#[tokio::test]
 async fn people_of_other_organisations_are_told_nothing() {
     let (slack, team, general, mina) = team().await;
     let others = another(&slack, "Others");

@@ -132,7 +132,7 @@ fn add() -> CreateCommandOption {
                 "붙일 제목. 비워 두면 문서의 제목을 씁니다",
             ),
         ),
-        collection(("The collection to add it to", "추가할 모음")),
+        collection(("The collection to add it to", "추가할 컬렉션")),
     ])
 }
 
@@ -164,7 +164,7 @@ fn list() -> CreateCommandOption {
     )
     .add_sub_option(collection((
         "Only this collection; all of them if left out",
-        "이 모음만 봅니다. 비워 두면 모두 봅니다",
+        "이 컬렉션만 봅니다. 비워 두면 모두 봅니다",
     )))
 }
 
@@ -180,7 +180,7 @@ fn search() -> CreateCommandOption {
 }
 
 fn collection(description: Said) -> CreateCommandOption {
-    text(("collection", "모음"), description).set_autocomplete(true)
+    text(("collection", "컬렉션"), description).set_autocomplete(true)
 }
 
 fn slash(name: Said, (english, korean): Said) -> CreateCommand {

@@ -469,7 +469,10 @@ fn menu(
     now: DateTime<Utc>,
 ) -> Option<Heard> {
     let (channel, message) = (action.channel.as_ref()?, action.message.as_ref()?);
+    let ours = message.sender.user.as_ref();
+    let ours = ours.is_some_and(|user| user.0 == here.me);
     let chosen = match action.callback_id.0.as_str() {
+        "add_to_library" if ours => Err(Slip::OurOwn),
         "add_to_library" => Ok(Menu::Add),
         "ask_about_this" => Ok(Menu::Ask),
         _ => Err(Slip::Unknown),

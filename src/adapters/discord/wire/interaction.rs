@@ -6,7 +6,9 @@ use serenity::model::application::{
 };
 use serenity::model::channel::{ChannelType, PartialChannel};
 use serenity::model::guild::Member;
-use serenity::model::id::{ApplicationId, ChannelId, GuildId, InteractionId, MessageId};
+use serenity::model::id::{
+    ApplicationId, ChannelId, GuildId, InteractionId, MessageId, UserId,
+};
 use serenity::model::user::User;
 
 use super::message::whole;
@@ -191,22 +193,23 @@ fn asked_for(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wis
     });
     match part {
         Some((name, options)) => {
-            command::wish(&chosen.name, Some(name), &given(options, asker))
+            command::wish(&chosen.name, Some(name), &given(options, asker, here))
         },
-        None => command::wish(&chosen.name, None, &given(&options, asker)),
+        None => command::wish(&chosen.name, None, &given(&options, asker, here)),
     }
 }
 
-fn given(options: &[ResolvedOption<'_>], asker: &Asker<'_>) -> Given {
+fn given(options: &[ResolvedOption<'_>], asker: &Asker<'_>, here: &Here) -> Given {
     let mut given = Given {
         link: asker.link(),
         ..Given::default()
     };
     for option in options {
         if let ResolvedValue::String(text) = &option.value {
-            given
-                .texts
-                .insert(option.name.to_owned(), (*text).to_owned());
+            given.texts.insert(
+                option.name.to_owned(),
+                unaddressed(text, here.me).to_owned(),
+            );
         }
         if let ResolvedValue::Attachment(attachment) = &option.value
             && option.name == "file"
@@ -215,6 +218,16 @@ fn given(options: &[ResolvedOption<'_>], asker: &Asker<'_>) -> Given {
         }
     }
     given
+}
+
+/// `text` without our name before it: whoever writes it there is calling us.
+fn unaddressed(text: &str, me: UserId) -> &str {
+    let names = [format!("<@{me}>"), format!("<@!{me}>")];
+    let mut rest = text.trim_start();
+    while let Some(after) = names.iter().find_map(|name| rest.strip_prefix(name)) {
+        rest = after.trim_start();
+    }
+    rest
 }
 
 /// A command in a message's own menu.
@@ -227,6 +240,9 @@ fn menu(chosen: &CommandData, asker: &Asker<'_>, here: &Here) -> Result<Wish, Sl
         "Ask the librarian about this" => Menu::Ask,
         _ => return Err(Slip::Unknown),
     };
+    if menu == Menu::Add && message.author.id == here.me {
+        return Err(Slip::OurOwn);
+    }
     let link = link(asker.guild, message.channel_id, message.id.get());
     let files = attached(message, &link);
     command::of_message(menu, whole(message, here), files, link)
@@ -499,6 +515,30 @@ mod tests {
             "id": "31", "name": name, "type": 3, "target_id": ID,
             "resolved": { "messages": { ID: message } },
         })
+    }
+
+    #[test]
+    fn what_we_said_ourselves_is_not_added_but_may_be_asked_about() {
+        let ours = json!({ "author": me() });
+        let add = menu_of("Add to library", "Leave is 15 days.", ours.clone());
+        check_slip(2, &add, Slip::OurOwn);
+        let ask = menu_of("Ask the librarian about this", "why?", ours);
+        check_command(&ask, &asking("why?", &[]), Deferred::Fresh);
+    }
+
+    #[test]
+    fn our_name_before_a_text_is_no_part_of_it() {
+        let search = |words: &str| of_library("search", json!([text("words", words)]));
+        for said in ["<@900> leave of <@900>", "<@!900>leave of <@900>"] {
+            let words = "leave of <@900>".to_owned();
+            check_command(&search(said), &Wish::Search { words }, Deferred::Private);
+        }
+        let words = "<@2> leave".to_owned();
+        check_command(
+            &search("<@2> leave"),
+            &Wish::Search { words },
+            Deferred::Private,
+        );
     }
 
     #[test]
