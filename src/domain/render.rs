@@ -168,7 +168,19 @@ pub fn makers(receipt: &Receipt) -> String {
         " "
     };
     let mut parts = vec![format!("{} {}", words.library, receipt.revision)];
-    parts.extend(receipt.draft.iter().map(|draft| draft.model.name.clone()));
+    parts.extend(model(receipt, language));
     parts.push(format!("{seconds:.1}{space}{}", words.seconds));
     parts.join(" · ")
+}
+
+/// The model, and where it was not asked, that it was not: it must not seem to have written.
+fn model(receipt: &Receipt, language: Language) -> Option<String> {
+    if let Some(draft) = &receipt.draft {
+        return Some(draft.model.name.clone());
+    }
+    let name = &receipt.ready.as_ref()?.model.name;
+    Some(match language {
+        Language::Korean => format!("{name}(쓰지 않음)"),
+        Language::English | Language::Other => format!("{name} (not used)"),
+    })
 }
