@@ -796,6 +796,87 @@ async fn the_library_can_be_looked_at() {
 }
 
 #[tokio::test]
+async fn the_library_is_shown_by_titles_and_narrowed_by_collections() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let list = |id: &str, name: &str| {
+        let collection = Some(name.to_owned());
+        event(id, "a", Wish::List { collection })
+    };
+    let read = hall.replies_to(&list("1", "nope")).await;
+    assert_eq!(read, "There is no collection `nope`. There are: library.");
+    let mut korean = list("2", "a/b");
+    korean.language = Language::Korean;
+    let read = hall.replies_to(&korean).await;
+    assert!(read.contains("글자, 숫자"), "{read}");
+
+    let table = "| Code | Means |\n|---|---|\n| 2 | wrong use of sprockets |";
+    let sent = handed_in(&hall, 41, "codes.md", table);
+    shown_and_added(&hall, &sent).await;
+    let words = "sprockets".to_owned();
+    let read = hall
+        .replies_to(&event("3", "a", Wish::Search { words }))
+        .await;
+    let link = "codes.md <https://discord.com/channels/1/7/41#1>\nCode · Means\n2 · wrong use";
+    assert!(read.contains(link), "{read}");
+
+    let remove = |id: &str, uri: &str| event(id, "a", Wish::Remove { uri: uri.into() });
+    let read = hall.replies_to(&remove("4", " Leave ")).await;
+    assert!(read.starts_with("Removed: Leave"), "{read}");
+    let other = handed_in(&hall, 42, "more.md", "Other codes.");
+    let Wish::Add { title, what, .. } = &mut other.clone().wish else {
+        panic!("a file")
+    };
+    *title = Some("codes.md".into());
+    let wish = Wish::Add {
+        what: what.clone(),
+        title: title.clone(),
+        collection: None,
+        beside: None,
+    };
+    shown_and_added(&hall, &Event { wish, ..other }).await;
+    let read = hall.replies_to(&remove("5", "codes.md")).await;
+    assert!(
+        read.contains("Several documents are called “codes.md”"),
+        "{read}"
+    );
+    assert!(read.contains("7/41#1") && read.contains("7/42#1"), "{read}");
+
+    let log = hall.replies_to(&event("6", "a", Wish::Log)).await;
+    assert!(log.contains(" UTC · removed Leave · discord:a"), "{log}");
+    assert!(log.contains(" UTC · added codes.md · discord:a"), "{log}");
+}
+
+#[tokio::test]
+async fn a_long_list_says_how_to_see_less_of_it() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    for n in 0..40 {
+        hall.town.add(&format!("Page {n:02}"), "Text.").await;
+    }
+    hall.hears(&event("1", "a", Wish::List { collection: None }))
+        .await;
+    hall.settled().await;
+    let read = hall.board.reads().pop().unwrap();
+    assert!(read.contains("and 1 more. `/library list` with"), "{read}");
+}
+
+#[tokio::test]
+async fn a_model_that_was_not_asked_is_named_and_never_said_to_have_written() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let model = hall.town.desk.chat.identity().name.clone();
+    let read = hall.replies_to(&ask("1", "a", QUESTION)).await;
+    assert!(read.contains(&format!(" · {model} · ")), "{read}");
+    let hall = Hall::closed(Town::with(Script::saying(ANSWER)), Arc::default(), quick()).await;
+    hall.open();
+    for (question, said) in [
+        (QUESTION, format!(" · {model} (not used) · ")),
+        ("연차는 며칠인가요?", format!(" · {model}(쓰지 않음) · ")),
+    ] {
+        let read = hall.replies_to(&ask(question, "a", question)).await;
+        assert!(read.contains(&said), "{read}");
+    }
+}
+
+#[tokio::test]
 async fn closing_lets_what_is_under_way_end_and_keeps_the_rest() {
     let slow = Script::saying(ANSWER).slowly(Duration::from_millis(30));
     let hall = Hall::with(slow).await;

@@ -1,6 +1,7 @@
 //! What people ask of the librarian that is no question: to look at the library, to put
 //! something into it, to press a button.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::desk::Desk;
@@ -159,30 +160,35 @@ impl Errand<'_> {
     }
 
     async fn list(&self, collection: Option<&str>) -> Result<Done, Cause> {
-        let scope = match self.scope(collection) {
-            Ok(scope) => scope,
-            Err(done) => return Ok(done),
-        };
-        let cards = self.counter.desk.library.cards(&scope).await?;
+        let mut cards = self.counter.desk.library.cards(&Scope::default()).await?;
+        if let Some(name) = collection {
+            let name = match self.collection(Some(name)) {
+                Ok(name) => name,
+                Err(done) => return Ok(done),
+            };
+            let of = |card: &Card| card.shelfmark.collection.clone();
+            let there: BTreeSet<_> = cards.iter().map(of).collect();
+            if !cards.is_empty() && !there.contains(&name) {
+                let there: Vec<_> = there.iter().map(CollectionName::as_str).collect();
+                let there = there.join(", ");
+                return Ok(self.say(&Notice::NoSuchCollection(name.as_str(), &there)));
+            }
+            cards.retain(|card| card.shelfmark.collection == name);
+        }
         Ok(reply::list(&cards, self.language()).into())
-    }
-
-    fn scope(&self, collection: Option<&str>) -> Result<Scope, Done> {
-        let Some(name) = collection else {
-            return Ok(Scope::default());
-        };
-        Ok(Scope {
-            as_of: None,
-            collections: vec![self.collection(Some(name))?],
-        })
     }
 
     pub(super) fn collection(&self, name: Option<&str>) -> Result<CollectionName, Done> {
         let Some(name) = name else {
             return Ok(self.counter.collection.clone());
         };
-        CollectionName::new(name)
-            .map_err(|slip| self.say(&Notice::BadCollection(&slip.to_string())))
+        CollectionName::new(name).map_err(|slip| {
+            let why = match self.language() {
+                Language::Korean => slip.korean(),
+                Language::English | Language::Other => slip.to_string(),
+            };
+            self.say(&Notice::BadCollection(&why))
+        })
     }
 
     async fn search(&self, words: &str) -> Result<Done, Cause> {
@@ -203,13 +209,13 @@ impl Errand<'_> {
         }
         let library = &self.counter.desk.library;
         let cards = library.cards(&Scope::default()).await?;
-        let there: Vec<Card> = cards
-            .into_iter()
-            .filter(|card| card.shelfmark.uri == uri || handle(card) == uri)
-            .collect();
-        if there.is_empty() {
-            return Ok(self.say(&Notice::NoSuchDocument(uri)));
-        }
+        let there = match named(cards, uri) {
+            Named::These(there) => there,
+            Named::None => return Ok(self.say(&Notice::NoSuchDocument(uri))),
+            Named::Several(uris) => {
+                return Ok(self.say(&Notice::SeveralSo(uri.trim(), &uris.join(", "))));
+            },
+        };
         let orders = there
             .iter()
             .map(|card| Order::Remove(card.shelfmark.clone()));
@@ -313,4 +319,33 @@ fn handle(card: &Card) -> String {
     }
     let digest = card.text.to_string();
     digest.chars().take(DIGITS).collect()
+}
+
+/// What somebody means who names a document.
+enum Named {
+    None,
+    /// The same place in as many collections.
+    These(Vec<Card>),
+    /// Titles name no one document here; what does.
+    Several(Vec<String>),
+}
+
+/// Addresses come first: a title can be anything.
+fn named(cards: Vec<Card>, name: &str) -> Named {
+    let name = name.trim();
+    let (there, others): (Vec<_>, Vec<_>) = cards
+        .into_iter()
+        .partition(|card| card.shelfmark.uri == name || handle(card) == name);
+    if !there.is_empty() {
+        return Named::These(there);
+    }
+    let titled: Vec<_> = others
+        .into_iter()
+        .filter(|card| card.title == name)
+        .collect();
+    match titled.as_slice() {
+        [] => Named::None,
+        [_] => Named::These(titled),
+        several => Named::Several(several.iter().map(handle).collect()),
+    }
 }

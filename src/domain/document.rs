@@ -27,6 +27,24 @@ pub enum Unnameable {
     Character(char),
 }
 
+impl Unnameable {
+    /// The same in Korean. The English is what it displays.
+    pub fn korean(&self) -> String {
+        match self {
+            Self::Empty => "컬렉션에는 이름이 있어야 합니다".to_owned(),
+            Self::TooLong => {
+                format!(
+                    "컬렉션 이름은 {}자를 넘을 수 없습니다",
+                    CollectionName::LONGEST
+                )
+            },
+            Self::Character(odd) => format!(
+                "컬렉션 이름에는 글자, 숫자, '-', '_', '.'만 쓸 수 있고 {odd:?}는 쓸 수 없습니다"
+            ),
+        }
+    }
+}
+
 impl CollectionName {
     pub const LONGEST: usize = 64;
     /// Where documents go when nobody says otherwise.

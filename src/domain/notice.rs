@@ -32,6 +32,10 @@ pub enum Notice<'a> {
     Left,
     Adding,
     NoSuchDocument(&'a str),
+    /// A title that several documents have, and their addresses.
+    SeveralSo(&'a str, &'a str),
+    /// A collection, and those that there are.
+    NoSuchCollection(&'a str, &'a str),
     NoSources,
     BadCollection(&'a str),
     EmptyLibrary,
@@ -81,7 +85,9 @@ impl Notice<'_> {
             Self::Settled => "That was settled before.".into(),
             Self::Left => "Not added.".into(),
             Self::Adding => "Adding it to the library…".into(),
-            Self::NoSuchDocument(uri) => format!("The library has no document `{uri}`."),
+            Self::NoSuchDocument(uri) => format!("The library has no document `{uri}`. `/library list` shows addresses and titles."),
+            Self::SeveralSo(title, uris) => format!("Several documents are called “{title}”. Name one of them by its address: {uris}"),
+            Self::NoSuchCollection(name, there) => format!("There is no collection `{name}`. There are: {there}."),
             Self::NoSources => "No sources are set up that could be synced.".into(),
             Self::BadCollection(why) => format!("That cannot be a collection: {why}."),
             Self::EmptyLibrary => "There is no document here yet. `/library add` puts one on the shelf.".into(),
@@ -112,7 +118,7 @@ impl Notice<'_> {
             Self::Failed(id) => format!(
                 "제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."
             ),
-            Self::Hint => "질문과 함께 저를 멘션하거나 `/ask`를 사용해 주세요. `/library`로 제가 답하는 데 쓰는 문서를 보고 추가할 수 있습니다.".into(),
+            Self::Hint => "질문과 함께 저를 멘션하거나 `/질문`(Slack: `/ask`) 명령을 사용해 주세요. `/서가`(Slack: `/library`)로 제가 답하는 데 쓰는 문서를 보고 추가할 수 있습니다.".into(),
             Self::TooLong(long) => format!("질문이 {long}자로, 받을 수 있는 {}자를 넘습니다. 더 짧게 물어봐 주세요.", QuestionText::LONGEST),
             Self::NotACurator => {
                 "문서를 추가하고 빼는 일은 서버를 관리하는 사람과 지정된 역할을 가진 사람만 할 수 있습니다. 다이렉트 메시지가 아니라 서버에서 해 주세요.".into()
@@ -122,11 +128,13 @@ impl Notice<'_> {
             Self::Settled => "이미 처리된 일입니다.".into(),
             Self::Left => "추가하지 않았습니다.".into(),
             Self::Adding => "서가에 추가하는 중입니다…".into(),
-            Self::NoSuchDocument(uri) => format!("서가에 `{uri}` 문서가 없습니다."),
-            Self::NoSources => "동기화할 소스가 설정되어 있지 않습니다.".into(),
+            Self::NoSuchDocument(uri) => format!("서가에 `{uri}` 문서가 없습니다. `/서가 목록`(Slack: `/library 목록`)에서 주소와 제목을 볼 수 있습니다."),
+            Self::SeveralSo(title, uris) => format!("제목이 “{title}”인 문서가 여럿입니다. 뺄 문서의 주소를 적어 주세요: {uris}"),
+            Self::NoSuchCollection(name, there) => format!("`{name}` 컬렉션이 없습니다. 있는 컬렉션: {there}"),
+            Self::NoSources => "동기화할 출처가 설정되어 있지 않습니다.".into(),
             Self::BadCollection(why) => format!("컬렉션 이름으로 쓸 수 없습니다: {why}."),
             Self::EmptyLibrary => {
-                "아직 문서가 없습니다. `/library add`로 추가할 수 있습니다.".into()
+                "아직 문서가 없습니다. `/서가 추가`(Slack: `/library 추가`)로 추가할 수 있습니다.".into()
             },
             Self::NoAccess { id, lacks: Some(lacks) } => format!("물어보신 채널에 글을 쓸 수 없습니다. 채널 관리자가 저에게 ‘{lacks}’ 권한을 주면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::NoAccess { id, lacks: None } => format!("물어보신 채널에 글을 쓸 권한이 없습니다. 채널 관리자가 메시지 보내기를 허용하면 답할 수 있습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
@@ -135,6 +143,23 @@ impl Notice<'_> {
             Self::WordsBeside => "파일과 함께 쓰신 말은 서가에 묻지 않았습니다. 파일을 먼저 추가한 뒤에 묻거나, 파일 없이 물어봐 주세요.".into(),
             Self::LookUp(id) => format!("운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::SharedChannel => "다른 조직 사람들도 이 채널을 보기 때문에 여기서는 답하지 않습니다. 우리 조직만 쓰는 채널이나 다이렉트 메시지에서 물어봐 주세요.".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_speaks_korean_is_told_of_commands_by_their_korean_names() {
+        for (notice, command) in [
+            (Notice::Hint, "/질문"),
+            (Notice::EmptyLibrary, "/서가 추가"),
+            (Notice::NoSuchDocument("a.md"), "/서가 목록"),
+        ] {
+            let said = notice.text(Language::Korean);
+            assert!(said.contains(command), "{said}");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Replies as posts: the placeholder, the answer, the receipt, and what commands give back.
 
+use std::collections::BTreeMap;
+
 use super::answer::{Answer, Citation, Declined, Outcome};
-use super::document::Card;
+use super::document::{Card, Shelfmark};
 use super::event::Press;
 use super::language::Language;
 use super::notice::Notice;
@@ -9,7 +11,8 @@ use super::page::{Block, Button, Page, Run, Weight};
 use super::passage::Passage;
 use super::receipt::Receipt;
 use super::render::{self, Words};
-use super::revision::Entry;
+use super::revision::{Change, Entry};
+use super::sentence;
 
 /// The labels of buttons, in one language.
 struct Labels {
@@ -316,8 +319,14 @@ pub fn list(cards: &[Card], language: Language) -> Page {
         .collect();
     if let Some(more) = cards.len().checked_sub(SHOWN).filter(|more| *more > 0) {
         blocks.push(Block::text(match language {
-            Language::Korean => format!("그 밖에 {more}개"),
-            Language::English | Language::Other => format!("and {more} more"),
+            Language::Korean => format!(
+                "그 밖에 {more}개가 더 있습니다. `/서가 목록`(Slack: `/library 목록`)에 컬렉션을 적어 \
+                 줄이거나 `/서가 검색`(Slack: `/library 검색`)으로 찾아보세요."
+            ),
+            Language::English | Language::Other => format!(
+                "and {more} more. `/library list` with a collection shows fewer, and `/library \
+                 search` finds by words."
+            ),
         }));
     }
     Page {
@@ -326,10 +335,9 @@ pub fn list(cards: &[Card], language: Language) -> Page {
     }
 }
 
-/// Passages for some words.
+/// Passages for some words, each with a link to where it stands.
 pub fn found(passages: &[Passage], language: Language) -> Page {
     const SHOWN: usize = 5;
-    const LONGEST: usize = 240;
     if passages.is_empty() {
         return Page::notice(render::words(language).not_in_library);
     }
@@ -343,17 +351,38 @@ pub fn found(passages: &[Passage], language: Language) -> Page {
                 .filter(|part| **part != passage.title)
                 .cloned(),
         );
-        blocks.push(Block::Paragraph(vec![Run::Strong(render::heading(&path))]));
-        let mut text: String = passage.text.chars().take(LONGEST).collect();
-        if text.len() < passage.text.len() {
-            text.push('…');
-        }
-        blocks.push(Block::text(text));
+        let (title, url) = (render::heading(&path), passage.uri.clone());
+        blocks.push(Block::Paragraph(if is_link(&url) {
+            vec![Run::Link { title, url }]
+        } else {
+            vec![Run::Strong(title), Run::Text(format!(" · {url}"))]
+        }));
+        blocks.push(Block::text(glimpse(&passage.text)));
     }
     Page {
         blocks,
         buttons: Vec::new(),
     }
+}
+
+/// The beginning of a passage as a person reads it. A table is no more than its cells there.
+fn glimpse(markdown: &str) -> String {
+    const LONGEST: usize = 240;
+    let is_row = |line: &&str| line.trim_start().starts_with('|');
+    let is_rule = |cell: &String| cell.chars().all(|c| "-: ".contains(c));
+    let prose: Vec<&str> = markdown.lines().filter(|line| !is_row(line)).collect();
+    let mut text = sentence::plain(&prose.join("\n"));
+    if text.is_empty() {
+        let rows = markdown.lines().filter(is_row).map(sentence::cells);
+        let rows = rows.filter(|cells| !cells.iter().all(is_rule));
+        let rows: Vec<String> = rows.map(|cells| cells.join(" · ")).collect();
+        text = rows.join("\n");
+    }
+    if text.chars().count() > LONGEST {
+        text = text.chars().take(LONGEST).collect();
+        text.push('…');
+    }
+    text
 }
 
 /// The last entries of the register, newest first.
@@ -362,24 +391,22 @@ pub fn log(entries: &[Entry], language: Language) -> Page {
     if entries.is_empty() {
         return Page::notice(Notice::EmptyLibrary.text(language));
     }
-    let blocks = entries.iter().rev().take(SHOWN).map(|entry| {
-        let changes = entry.changes.len();
-        let day = entry.at.format("%Y-%m-%d %H:%M");
-        Block::text(match language {
-            Language::Korean => format!(
-                "{} · {day} · 변경 {changes}건 · {}",
-                entry.revision, entry.by
-            ),
-            Language::English | Language::Other => {
-                format!(
-                    "{} · {day} · changes: {changes} · {}",
-                    entry.revision, entry.by
-                )
-            },
+    let mut titles: BTreeMap<&Shelfmark, &str> = BTreeMap::new();
+    let mut lines: Vec<Block> = entries
+        .iter()
+        .map(|entry| {
+            // What is removed is known by what was said when it came.
+            let changed = changed(&entry.changes, &mut titles, language);
+            let moment = entry.at.format("%Y-%m-%d %H:%M UTC");
+            let Entry { revision, by, .. } = entry;
+            Block::text(format!("{revision} · {moment} · {changed} · {by}"))
         })
-    });
+        .collect();
+    let older = lines.len().saturating_sub(SHOWN);
+    let mut blocks = lines.split_off(older);
+    blocks.reverse();
     Page {
-        blocks: blocks.collect(),
+        blocks,
         buttons: Vec::new(),
     }
 }
@@ -399,6 +426,51 @@ pub fn overview(status: Page, log: Page, language: Language) -> Page {
     Page {
         blocks: blocks.collect(),
         buttons: Vec::new(),
+    }
+}
+
+/// What changed, by title, a few of each kind: `added Leave, Doors and 3 more`.
+fn changed<'e>(
+    changes: &'e [Change],
+    titles: &mut BTreeMap<&'e Shelfmark, &'e str>,
+    language: Language,
+) -> String {
+    let heads = match language {
+        Language::Korean => ["추가", "바꿈", "뺌"],
+        Language::English | Language::Other => ["added", "changed", "removed"],
+    };
+    let [mut added, mut replaced, mut removed] = [const { Vec::new() }; 3];
+    for change in changes {
+        match change {
+            Change::Added(card) => {
+                titles.insert(&card.shelfmark, &card.title);
+                added.push(card.title.as_str());
+            },
+            Change::Replaced(card) => {
+                titles.insert(&card.shelfmark, &card.title);
+                replaced.push(card.title.as_str());
+            },
+            Change::Removed(place) => {
+                let title = titles.get(place).copied();
+                removed.push(title.unwrap_or(&place.uri));
+            },
+        }
+    }
+    let kinds = heads.into_iter().zip([added, replaced, removed]);
+    let told = kinds
+        .filter(|(_, titles)| !titles.is_empty())
+        .map(|(head, titles)| format!("{head} {}", a_few(&titles, language)));
+    told.collect::<Vec<_>>().join("; ")
+}
+
+fn a_few(titles: &[&str], language: Language) -> String {
+    const FEW: usize = 3;
+    let named: Vec<&str> = titles.iter().take(FEW).copied().collect();
+    let named = named.join(", ");
+    match (titles.len().saturating_sub(FEW), language) {
+        (0, _) => named,
+        (more, Language::Korean) => format!("{named} 외 {more}개"),
+        (more, Language::English | Language::Other) => format!("{named} and {more} more"),
     }
 }
 
@@ -428,5 +500,21 @@ mod tests {
         assert_eq!(growing(&waiting), None);
         assert_eq!(growing(&Page::notice("Wait …")), None);
         assert_eq!(growing(&Page::default()), None);
+    }
+
+    #[test]
+    fn of_a_table_its_cells_are_shown_and_beside_prose_only_the_prose() {
+        let table = "| Code | Means |\n|---|:-:|\n| 2 | wrong use |";
+        assert_eq!(glimpse(table), "Code · Means\n2 · wrong use");
+        let both = format!("Programs tell **how** they ended.\n\n{table}");
+        assert_eq!(glimpse(&both), "Programs tell how they ended.");
+        assert_eq!(glimpse(&"가".repeat(300)), format!("{}…", "가".repeat(240)));
+    }
+
+    #[test]
+    fn more_than_a_few_titles_are_counted() {
+        let titles = ["A", "B", "C", "D", "E"];
+        assert_eq!(a_few(&titles, Language::English), "A, B, C and 2 more");
+        assert_eq!(a_few(&["A"], Language::Korean), "A");
     }
 }

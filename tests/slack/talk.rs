@@ -214,7 +214,12 @@ async fn a_message_is_added_from_its_menu_and_a_file_by_handing_it_in() {
 async fn what_the_bot_said_is_not_added_from_its_menu() {
     let (slack, team, general, mina) = team().await;
     let dahee = team.admin("Dahee");
-    let bot = Bot::start(&slack, &team, Town::about_leave(Script::saying(ANSWER)).await).await;
+    let bot = Bot::start(
+        &slack,
+        &team,
+        Town::about_leave(Script::saying(ANSWER)).await,
+    )
+    .await;
     mina.mentions_bot(&general, QUESTION);
     let answer = mina.wait_for(&general, with("receipt")).await;
     bot.settled().await;
