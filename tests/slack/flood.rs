@@ -170,15 +170,12 @@ async fn send(mail: Arc<Mail>, many: usize, mut seed: u64) -> Vec<Came> {
             Sort::Oversize => None,
         };
         let began = Instant::now();
-        let status = match request {
-            Some(request) => {
-                let answer = sender::send(&client, patience, &request).await;
-                answer.map_or(0, |answer| answer.status)
-            },
-            None => {
-                let answer = oversize(at, mail.now, &mut seed);
-                tokio::time::timeout(patience, answer).await.unwrap_or(1)
-            },
+        let status = if let Some(request) = request {
+            let answer = sender::send(&client, patience, &request).await;
+            answer.map_or(0, |answer| answer.status)
+        } else {
+            let answer = oversize(at, mail.now, &mut seed);
+            tokio::time::timeout(patience, answer).await.unwrap_or(1)
         };
         let took = began.elapsed();
         came.push(Came { sort, status, took });

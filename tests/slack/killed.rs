@@ -39,13 +39,7 @@ async fn killed_at_any_moment_it_answers_every_question_once() {
         bot.kill().await.unwrap();
     }
     let mut bot = serve();
-    for _ in 0..1_200 {
-        let whole = channels.iter().map(whole).sum::<usize>();
-        if whole == kills * each {
-            break;
-        }
-        sleep(Duration::from_millis(250)).await;
-    }
+    all_answered(&channels, kills * each).await;
     all_acknowledged(&slack).await;
     // What would be said a second time is said by then.
     sleep(Duration::from_secs(3)).await;
@@ -57,6 +51,16 @@ async fn killed_at_any_moment_it_answers_every_question_once() {
         "kills: {kills} under {} questions, each answered once, no placeholder left",
         kills * each
     ));
+}
+
+/// Until so many whole answers stand there.
+async fn all_answered(channels: &[Channel], many: usize) {
+    for _ in 0..1_200 {
+        if channels.iter().map(whole).sum::<usize>() == many {
+            return;
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
 }
 
 /// How many whole answers stand there.

@@ -216,7 +216,18 @@ async fn a_storm_of_429s_is_waited_out() {
         asked.len(),
         slack.hasty()
     ));
-    assert_eq!(slack.hasty(), 0);
+    let late = slack
+        .world()
+        .record
+        .hasty
+        .iter()
+        .map(|one| one.at - one.since)
+        .max();
+    assert_eq!(
+        slack.hasty(),
+        0,
+        "the latest {late:?} after it was told to wait"
+    );
 }
 
 #[tokio::test]

@@ -281,6 +281,7 @@ fn told_to_wait(world: &mut World, method: &Method, limited: Limited) -> Answer 
         world.record.hasty.push(Hasty {
             method: method.name.to_owned(),
             at: now,
+            since: limited.since,
             until: limited.until,
         });
     }

@@ -52,6 +52,7 @@ struct Block {
 /// A request that may not pass.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limited {
+    pub(crate) since: DateTime<Utc>,
     pub(crate) until: DateTime<Utc>,
     /// It had been told so before.
     pub(crate) hasty: bool,
@@ -108,6 +109,7 @@ impl Limits {
         for key in [&team, key] {
             if let Some(block) = self.blocks.get(key).filter(|block| now < block.until) {
                 return Err(Limited {
+                    since: block.since,
                     until: block.until,
                     hasty: now - block.since > ON_ITS_WAY,
                 });
@@ -156,6 +158,7 @@ impl Limits {
         let until = now + TimeDelta::seconds(seconds);
         self.blocks.insert(key, Block { since: now, until });
         Limited {
+            since: now,
             until,
             hasty: false,
         }

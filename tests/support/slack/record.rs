@@ -85,6 +85,8 @@ pub(crate) struct Ping {
 pub(crate) struct Hasty {
     pub(crate) method: String,
     pub(crate) at: DateTime<Utc>,
+    /// When that was said.
+    pub(crate) since: DateTime<Utc>,
     /// When it would have been welcome.
     pub(crate) until: DateTime<Utc>,
 }
