@@ -150,10 +150,8 @@ async fn a_chain_of_replies_is_one_conversation_and_so_is_a_thread() {
         said(event(PlaceKind::Thread, "13", None)).await,
         ["r11", "r12"]
     );
-    let last = inbox
-        .conversation(&event(PlaceKind::Thread, "13", None), 1)
-        .await;
-    assert_eq!(last.unwrap(), ["r12"]);
+    let on = event(PlaceKind::Thread, "13", None);
+    assert_eq!(inbox.conversation(&on, 1).await.unwrap(), ["r12"]);
 }
 
 #[tokio::test]
