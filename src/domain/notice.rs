@@ -107,17 +107,12 @@ impl Notice<'_> {
             Self::InLine(before) => {
                 format!("앞에 질문이 {before}개 있습니다. 차례가 되면 여기에 답하겠습니다.")
             },
-            Self::Busy => {
-                "기다리는 질문이 많아 지금은 받을 수 없습니다. 몇 분 뒤에 다시 물어봐 주세요."
-                    .into()
-            },
+            Self::Busy => "기다리는 질문이 많아 지금은 받을 수 없습니다. 몇 분 뒤에 다시 물어봐 주세요.".into(),
             Self::TooLate => "제때 답하지 못했습니다. 다시 물어봐 주세요.".into(),
             Self::Stopped => "멈췄습니다.".into(),
             Self::NothingToStop => "여기에는 멈출 답변이 없습니다.".into(),
             Self::Stopping => "멈추는 중입니다.".into(),
-            Self::Failed(id) => format!(
-                "제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."
-            ),
+            Self::Failed(id) => format!("제 쪽에서 문제가 생겨 답하지 못했습니다. 운영자가 `{id}`(으)로 찾아볼 수 있습니다."),
             Self::Hint => "질문과 함께 저를 멘션하거나 `/질문`(Slack: `/ask`) 명령을 사용해 주세요. `/서가`(Slack: `/library`)로 제가 답하는 데 쓰는 문서를 보고 추가할 수 있습니다.".into(),
             Self::TooLong(long) => format!("질문이 {long}자로, 받을 수 있는 {}자를 넘습니다. 더 짧게 물어봐 주세요.", QuestionText::LONGEST),
             Self::NotACurator => {
