@@ -655,6 +655,11 @@ async fn shown_and_added(hall: &Hall, event: &Event) -> (String, String) {
     (shown, hall.replies_to(&press).await)
 }
 
+async fn listed(hall: &Hall, id: &str) -> String {
+    let list = event(id, "a", Wish::List { collection: None });
+    hall.replies_to(&list).await
+}
+
 #[tokio::test]
 async fn a_file_stands_where_it_was_sent_and_pushes_out_only_what_was_named() {
     let hall = Hall::with(Script::saying("The oven is off at six.")).await;
@@ -662,9 +667,7 @@ async fn a_file_stands_where_it_was_sent_and_pushes_out_only_what_was_named() {
     let (shown, added) = shown_and_added(&hall, &first).await;
     assert!(!shown.contains("replaces"), "{shown}");
     assert!(added.starts_with("Added: rules.md · passages"), "{added}");
-    let list = hall
-        .replies_to(&event("l1", "a", Wish::List { collection: None }))
-        .await;
+    let list = listed(&hall, "l1").await;
     assert!(
         list.contains("https://discord.com/channels/1/7/11#1"),
         "{list}"
@@ -695,9 +698,7 @@ async fn a_file_stands_where_it_was_sent_and_pushes_out_only_what_was_named() {
     assert!(shown.contains(&named), "{shown}");
     assert!(shown.contains("To keep both"), "{shown}");
     assert!(added.contains("Replaced and removed: rules.md"), "{added}");
-    let list = hall
-        .replies_to(&event("l2", "a", Wish::List { collection: None }))
-        .await;
+    let list = listed(&hall, "l2").await;
     assert!(
         list.contains("7/14#1") && !list.contains("7/11#1"),
         "{list}"
@@ -818,7 +819,13 @@ async fn the_library_is_shown_by_titles_and_narrowed_by_collections() {
         .await;
     let link = "codes.md <https://discord.com/channels/1/7/41#1>\nCode · Means\n2 · wrong use";
     assert!(read.contains(link), "{read}");
+}
 
+#[tokio::test]
+async fn a_document_is_removed_by_its_title_where_only_one_has_it() {
+    let hall = Hall::with(Script::saying(ANSWER)).await;
+    let sent = handed_in(&hall, 41, "codes.md", "Codes of sprockets.");
+    shown_and_added(&hall, &sent).await;
     let remove = |id: &str, uri: &str| event(id, "a", Wish::Remove { uri: uri.into() });
     let read = hall.replies_to(&remove("4", " Leave ")).await;
     assert!(read.starts_with("Removed: Leave"), "{read}");
