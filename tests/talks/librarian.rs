@@ -103,17 +103,21 @@ async fn a_team_asks_adds_a_file_and_asks_again<T: Team>() {
     let seen = answered(&team, &said).await;
     assert!(seen.text.contains("no answer to this"), "{}", seen.text);
 
-    let leave = "# Parental leave\n\nA parent at Hansol gets 40 days of parental leave for each child. \
-        The days are taken within two years of the birth.\n";
-    team.hands_in(Mina, ("leave.md", leave.as_bytes()));
-    let shown = found(&team, |one| one.text.contains("Shall I add this")).await;
-    team.presses(Mina, &shown, "Add");
-    found(&team, |one| one.text.contains("Added: ")).await;
-
+    adds(&team).await;
     let said = team.mentions(Mina, question);
     let seen = answered(&team, &said).await;
     assert!(seen.text.contains("40"), "{}", seen.text);
     assert!(seen.text.contains("Parental leave"), "{}", seen.text);
     let seen = team.sees(Mina, Room::Channel).into_iter();
     assert_eq!(seen.filter(|one| one.by == "saseo").count(), 6);
+}
+
+/// Mina adds a file, by handing it in and by the button below what is shown of it.
+async fn adds<T: Team>(team: &T) {
+    let leave = "# Parental leave\n\nA parent at Hansol gets 40 days of parental leave for each child. \
+        The days are taken within two years of the birth.\n";
+    team.hands_in(Mina, ("leave.md", leave.as_bytes()));
+    let shown = found(team, |one| one.text.contains("Shall I add this")).await;
+    team.presses(Mina, &shown, "Add");
+    found(team, |one| one.text.contains("Added: ")).await;
 }
