@@ -8,7 +8,7 @@ SASEO := $(CARGO) run --release --locked --quiet --
 # Where the tests look for the starter models.
 export SASEO_TEST_MODELS ?= $(HOME)/.cache/saseo/models
 
-.PHONY: demo test test-core storms bench lint twin check-tools check-cuda
+.PHONY: demo test test-core storms bench lint twin oracle check-tools check-cuda
 
 # Builds, pulls the starter models, opens saseo's own manual and answers five questions.
 demo: check-tools
@@ -55,6 +55,10 @@ twin: check-tools
 	$(CARGO) build --release --locked
 	$(SASEO) models pull
 	sh tests/twin/run.sh
+
+# What Slack's own library for Python (PyPI slack_sdk) says of saseo's Slack; needs Python 3.
+oracle:
+	CARGO="$(CARGO)" sh tests/oracle/run.sh
 
 # Builds the CUDA features with NVIDIA's compiler from Python wheels; no GPU is needed, and
 # none is used: it shows that the GPU build compiles, not that it runs.

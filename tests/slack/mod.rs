@@ -9,6 +9,7 @@ mod home;
 mod killed;
 mod links;
 mod lost;
+mod oracle;
 mod posts;
 mod rotation;
 mod serving;
