@@ -1,5 +1,7 @@
 //! Slack and Discord at once, with one library and one model.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use saseo::adapters::discord::{Discord as DiscordLine, DiscordSettings, Pulse};
@@ -16,13 +18,16 @@ use crate::support::discord::guilds::Channel as DiscordChannel;
 use crate::support::discord::people::Person as DiscordPerson;
 use crate::support::script::Script;
 use crate::support::slack::Slack;
-use crate::support::slack::faults::Cut;
+use crate::support::slack::faults::{Cut, OPEN};
 use crate::support::slack::people::Person as SlackPerson;
 use crate::support::slack::places::{Channel as SlackChannel, Workspace};
 
 use super::bot::settings;
 use super::storms::size;
 use super::talk::{ANSWER, QUESTION, team, town};
+
+/// The number of the first question in Discord.
+const THERE: usize = 1_000;
 
 /// Everything that serves both; it ends when dropped.
 struct Served {
@@ -63,17 +68,14 @@ async fn serve(slack: SlackSettings, discord: &Discord) -> Served {
 
 impl Served {
     /// The numbers of the questions of one side, in the order in which the model read them.
-    fn order(&self, side: &str) -> Vec<usize> {
+    fn order(&self, side: Range<usize>) -> Vec<usize> {
         let prompts = self.shift.town.script.prompts();
         let number = |prompt: &String| {
-            let (_, rest) = prompt.rsplit_once(side)?;
-            rest.split_whitespace()
-                .next()?
-                .trim_matches(')')
-                .parse()
-                .ok()
+            let (_, rest) = prompt.rsplit_once(&format!("{QUESTION} ("))?;
+            rest.split_once(')')?.0.parse().ok()
         };
-        prompts.iter().filter_map(number).collect()
+        let numbers = prompts.iter().filter_map(number);
+        numbers.filter(|number| side.contains(number)).collect()
     }
 }
 
@@ -107,35 +109,53 @@ impl Sides {
         (sides, workspace)
     }
 
-    /// Asks on both sides, one after the other, and cuts first one and then the other.
-    async fn ask(&self, many: usize) {
+    /// Asks on both sides, one after the other, and cuts first one and then the other; how often
+    /// Slack had been asked for a link before Discord was cut.
+    async fn ask(&self, many: usize) -> usize {
+        let mut opened = 0;
         for number in 0..many {
             if number == many / 3 {
-                self.slack.cuts(Cut::Torn);
+                assert_eq!(self.slack.cuts(Cut::Torn), 2);
             }
             if number == many / 2 {
-                self.discord.cuts(DiscordCut::Torn);
+                self.both_links().await;
+                let session = (self.discord.identifies(), self.discord.resumes());
+                assert_eq!(session, (1, 0), "Slack's cut has disturbed Discord");
+                opened = self.slack.requests_to(OPEN).len();
+                assert_eq!(self.discord.cuts(DiscordCut::Torn), 1);
             }
             let (mina, joon) = (&self.mina, &self.joon);
-            mina.mentions_bot(&self.general, &format!("{QUESTION} (slack {number})"));
-            joon.mentions_bot(&self.hall, &format!("{QUESTION} (discord {number})"));
+            mina.mentions_bot(&self.general, &format!("{QUESTION} ({number})"));
+            joon.mentions_bot(&self.hall, &format!("{QUESTION} ({})", THERE + number));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        opened
     }
 
-    /// What saseo has said on each side.
-    fn told(&self) -> [Vec<String>; 2] {
+    async fn both_links(&self) {
+        let slack = &self.slack;
+        slack
+            .until("two links", |world| {
+                (world.links.ready() == 2).then_some(())
+            })
+            .await;
+    }
+
+    /// What saseo has said on each side, and below what.
+    fn told(&self) -> [Vec<(String, String)>; 2] {
         let here = self.mina.sees(&self.general).into_iter();
         let there = self.joon.sees(&self.hall).into_iter();
-        let here = here.filter(|one| one.by == "saseo").map(|one| one.text);
-        let there = there.filter(|one| one.by == "saseo").map(|one| one.text);
+        let here = here.filter(|one| one.by == "saseo");
+        let there = there.filter(|one| one.by == "saseo");
+        let here = here.map(|one| (one.reply_to.unwrap_or_default(), one.text));
+        let there = there.map(|one| (one.reply_to.unwrap_or_default().to_string(), one.text));
         [here.collect(), there.collect()]
     }
 
     async fn all_answered(&self, many: usize) {
         for _ in 0..3_000 {
-            let whole = |texts: &Vec<String>| {
-                let whole = texts.iter().filter(|text| text.contains("receipt"));
+            let whole = |told: &Vec<(String, String)>| {
+                let whole = told.iter().filter(|(_, text)| text.contains("receipt"));
                 whole.count() == many
             };
             if self.told().iter().all(whole) {
@@ -155,19 +175,32 @@ async fn both_are_answered_once_and_in_order_and_a_cut_of_one_leaves_the_other_a
     sides.slack.connected().await;
     sides.discord.connected().await;
 
+    sides.both_links().await;
     let many = size(24, 200);
-    sides.ask(many).await;
+    let opened = sides.ask(many).await;
     sides.all_answered(many).await;
     served.shift.settled().await;
-    for texts in sides.told() {
-        assert_eq!(texts.len(), many);
-        assert!(
-            texts.iter().all(|text| text.contains("receipt")),
-            "{texts:#?}"
-        );
+    for told in sides.told() {
+        assert_eq!(told.len(), many);
+        let below: BTreeSet<_> = told.iter().map(|(below, _)| below).collect();
+        assert_eq!(below.len(), many, "not each question has its own answer");
+        let whole = |(_, text): &(String, String)| text.contains("15 days of leave a year.");
+        assert!(told.iter().all(whole), "{told:#?}");
     }
-    for side in ["(slack ", "(discord "] {
-        let order = served.order(side);
-        assert!(order.is_sorted(), "{side}: {order:?}");
-    }
+    let there = served.order(THERE..THERE + many);
+    assert_eq!(there, (THERE..THERE + many).collect::<Vec<_>>());
+    // What Slack had to send again comes when it comes.
+    let deliveries = sides.slack.deliveries();
+    let again = |number: &usize| {
+        let words = format!("({number})");
+        let mut again = deliveries.iter().filter(|one| one.again > 0);
+        again.any(|one| one.payload.to_string().contains(&words))
+    };
+    let here = served.order(0..many);
+    assert_eq!(here.iter().collect::<BTreeSet<_>>().len(), many);
+    let here: Vec<_> = here.into_iter().filter(|number| !again(number)).collect();
+    assert!(here.is_sorted() && here.len() > many / 2, "{here:?}");
+    let now = sides.slack.requests_to(OPEN).len();
+    assert_eq!(now, opened, "Discord's cut has disturbed Slack");
+    assert!(sides.discord.resumes() + sides.discord.identifies() > 1);
 }
