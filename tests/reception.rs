@@ -21,12 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::board::{Board, Weather};
 use crate::support::script::Script;
-use crate::support::town::{PANICS, Town};
-
-const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
-    Unused leave days do not carry over to the next year.\n";
-const QUESTION: &str = "How many days of leave does an employee have?";
-const ANSWER: &str = "Every employee has 15 days of leave a year.";
+use crate::support::town::{ANSWER, BEFORE, LEAVE, PANICS, QUESTION, Town};
 
 /// A reception at work, with a board that everybody sees.
 struct Hall {
@@ -470,12 +465,9 @@ async fn who_wonders_what_it_is_for_is_told_and_no_search() {
         );
     }
     let read = hall.replies_to(&ask("4", "a", "뭐 할 수 있어?")).await;
-    assert!(read.contains("`/ask`를 사용해"), "{read}");
+    assert!(read.contains("`/질문`(Slack: `/ask`)"), "{read}");
     assert_eq!(hall.town.script.prompts(), Vec::<String>::new());
 }
-
-/// How a prompt goes on from the question.
-const BEFORE: &str = "Before this, the person asked: How many days of leave";
 
 #[tokio::test]
 async fn a_thread_that_an_answer_opens_is_one_conversation() {

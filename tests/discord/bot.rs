@@ -62,9 +62,8 @@ impl Bot {
         let line = Line::new(settings, before.inbox(), before.clock()).unwrap();
         let messengers = [(Platform::Discord, line.messenger())].into();
         let shift = before.begins(messengers, manner.rules).await;
-        let (intake, closing) = (shift.intake(), shift.closing());
-        let listening =
-            tokio::spawn(async move { line.listen(intake, closing, &|_: &str| {}).await });
+        let (intake, closing, tell) = (shift.intake(), shift.closing(), shift.tell());
+        let listening = tokio::spawn(async move { line.listen(intake, closing, &tell).await });
         Self::new(shift, listening)
     }
 }

@@ -30,14 +30,14 @@ async fn the_home_tells_how_the_library_stands_in_the_language_of_who_looks() {
     for part in [
         "library r1 · documents: 1",
         "model script",
-        "changes: 1",
+        "added Leave",
         "`/ask`",
     ] {
         assert!(home.contains(part.trim_matches('`')), "{part}: {home}");
     }
     joon.opens_home();
     let home = reads(&slack, &joon, "물어보는 방법").await;
-    for part in ["서가 r1 · 문서 1개", "모델 script", "변경 1건"] {
+    for part in ["서가 r1 · 문서 1개", "모델 script", "추가 Leave"] {
         assert!(home.contains(part), "{part}: {home}");
     }
 

@@ -99,6 +99,10 @@ impl Shift {
     }
 
     /// What whoever watches was told.
+    #[cfg_attr(
+        not(feature = "slack"),
+        expect(dead_code, reason = "only Slack's tests read it")
+    )]
     pub(crate) fn told(&self) -> Vec<String> {
         self.told.lock().unwrap().clone()
     }

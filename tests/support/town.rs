@@ -25,15 +25,11 @@ use super::embedder::WordHashes;
 use super::script::Script;
 
 /// What most libraries here have, and what is asked of them.
-#[cfg(any(feature = "discord", feature = "slack"))]
 pub(crate) const LEAVE: &str = "# Leave\n\nEvery employee has 15 days of leave a year. \
     Unused leave days do not carry over to the next year.\n";
-#[cfg(any(feature = "discord", feature = "slack"))]
 pub(crate) const QUESTION: &str = "How many days of leave does an employee have?";
-#[cfg(any(feature = "discord", feature = "slack"))]
-/// How a prompt goes on from it.
+/// How a prompt goes on from that question.
 pub(crate) const BEFORE: &str = "Before this, the person asked: How many days of leave";
-#[cfg(any(feature = "discord", feature = "slack"))]
 pub(crate) const ANSWER: &str = "Every employee has 15 days of leave a year.";
 
 /// The library, who sits in it, and the folder it lies in.
