@@ -430,7 +430,11 @@ fn rich(part: &Value) -> String {
         Value::Object(_) => match part["type"].as_str() {
             Some("text") => part["text"].as_str().unwrap_or("").to_owned(),
             Some("user") => format!("<@{}>", part["user_id"].as_str().unwrap_or("")),
-            Some("link") => part["url"].as_str().unwrap_or("").to_owned(),
+            // People see its words; without any, the address.
+            Some("link") => {
+                let shown = part["text"].as_str().or(part["url"].as_str());
+                shown.unwrap_or("").to_owned()
+            },
             _ => rich(&part["elements"]),
         },
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => String::new(),
