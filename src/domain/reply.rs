@@ -190,21 +190,25 @@ fn answered(answer: &Answer, words: &Words) -> Vec<Block> {
         words.sources.to_owned(),
     )]));
     for (number, citation) in (1..).zip(&answer.citations) {
-        let mut runs = vec![Run::Text(format!("[{number}] "))];
-        runs.extend(source(citation, answer.language));
-        blocks.push(Block::Paragraph(runs));
+        blocks.push(source((number, citation), answer.language));
     }
     blocks
 }
 
-/// A source as a link, where its place is one.
-fn source(citation: &Citation, language: Language) -> Vec<Run> {
+/// A source with its number.
+fn source((number, citation): (usize, &Citation), language: Language) -> Block {
     let title = render::source(citation, language);
-    if is_link(&citation.uri) {
-        let url = citation.uri.clone();
-        return vec![Run::Link { title, url }];
+    let number = Run::Text(format!("[{number}] "));
+    Block::Paragraph(vec![number, linked(title, &citation.uri)])
+}
+
+/// `title` as a link, where `uri` is one.
+fn linked(title: String, uri: &str) -> Run {
+    if is_link(uri) {
+        let url = uri.to_owned();
+        return Run::Link { title, url };
     }
-    vec![Run::Text(format!("{title} · {}", citation.uri))]
+    Run::Text(format!("{title} · {uri}"))
 }
 
 /// Whether `uri` can be followed.
@@ -275,9 +279,7 @@ pub fn receipt(receipt: &Receipt) -> Page {
             words.sources.to_owned(),
         )]));
         for (number, citation) in (1..).zip(&answer.citations) {
-            let mut runs = vec![Run::Text(format!("[{number}] "))];
-            runs.extend(source(citation, language));
-            blocks.push(Block::Paragraph(runs));
+            blocks.push(source((number, citation), language));
             blocks.push(Block::text(format!("“{}”", citation.quote)));
         }
     }
@@ -311,10 +313,9 @@ pub fn list(cards: &[Card], language: Language) -> Page {
         .iter()
         .take(SHOWN)
         .map(|card| {
-            Block::text(format!(
-                "{} · {} · {}",
-                card.shelfmark.collection, card.title, card.shelfmark.uri
-            ))
+            let Shelfmark { collection, uri } = &card.shelfmark;
+            let before = Run::Text(format!("{collection} · "));
+            Block::Paragraph(vec![before, linked(card.title.clone(), uri)])
         })
         .collect();
     if let Some(more) = cards.len().checked_sub(SHOWN).filter(|more| *more > 0) {
