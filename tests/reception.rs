@@ -248,7 +248,9 @@ async fn a_full_queue_sends_people_away_politely() {
     for n in 0..5 {
         hall.hears(&ask(&n.to_string(), "a", QUESTION)).await;
     }
-    let busy = |read: &String| read.contains("ask again in a few minutes");
+    let busy = |read: &String| {
+        read.contains("ask again in a few minutes") && read.contains("look it up as")
+    };
     let reads = hall.board.until(|reads| reads.len() == 5).await;
     assert_eq!(
         reads.iter().filter(|read| busy(read)).count(),
@@ -300,7 +302,9 @@ async fn who_waits_for_a_library_that_does_not_open_is_told_so() {
     hall.settled().await;
     let reads = hall.board.reads();
     assert_eq!(reads.len(), 2, "{reads:?}");
-    let late = |read: &String| read.contains("I could not get to this in time");
+    let late = |read: &String| {
+        read.contains("I could not get to this in time") && read.contains("look it up as")
+    };
     assert!(reads.iter().all(late), "{reads:?}");
 }
 

@@ -61,6 +61,7 @@ async fn a_flood_is_acknowledged_in_time_and_its_queue_keeps_its_bound() {
         grown / 1_024
     ));
     assert_eq!(latencies.len(), runs.len(), "deferrals");
+    assert!(grown < 150 << 10, "{grown} kB more memory");
     assert_eq!(
         counts.answered + of_runs.answered,
         queue,

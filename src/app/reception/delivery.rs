@@ -172,6 +172,9 @@ impl Reception {
             wanted,
             place: _,
         } = closing;
+        if let Some(why) = &failure {
+            tracing::warn!(event = job.event.key.short(), why, "there is no answer");
+        }
         let closed = Closed {
             at: self.clock.now(),
             receipt,

@@ -13,7 +13,7 @@ use crate::ports::Cause;
 impl Reception {
     pub(super) async fn errand(&self, job: &Job) {
         let Ok(counter) = timeout(self.rules.longest_wait, self.counter()).await else {
-            let page = job.say(&Notice::TooLate);
+            let page = job.regret(&Notice::TooLate);
             return self
                 .deliver(job, page, Closing::failed("waited too long"))
                 .await;
@@ -33,7 +33,7 @@ impl Reception {
             },
             Ok(Err(error)) => self.apologise(job, &*error).await,
             Err(_) => {
-                let page = job.say(&Notice::TooLate);
+                let page = job.regret(&Notice::TooLate);
                 self.deliver(job, page, Closing::failed("too late")).await;
             },
         }

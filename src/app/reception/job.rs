@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::domain::event::{Event, Place, Post};
 use crate::domain::notice::Notice;
-use crate::domain::page::Page;
+use crate::domain::page::{Block, Page};
 use crate::domain::queue::FairQueue;
 
 pub(super) struct Line {
@@ -63,6 +63,14 @@ impl Job {
 
     pub(super) fn say(&self, notice: &Notice<'_>) -> Page {
         Page::notice(notice.text(self.event.speaks()))
+    }
+
+    /// Says that there is no answer, and by what to look it up.
+    pub(super) fn regret(&self, notice: &Notice<'_>) -> Page {
+        let mut page = self.say(notice);
+        let look_up = Notice::LookUp(&self.event.key.short()).text(self.event.speaks());
+        page.blocks.push(Block::small(look_up));
+        page
     }
 
     /// Whether it is there that one speaks of it.

@@ -270,7 +270,7 @@ impl Reception {
                 self.own(async move { ours.greet(&job, &notice).await });
             },
             Err(Full(job)) => {
-                let page = job.say(&Notice::Busy);
+                let page = job.regret(&Notice::Busy);
                 self.own(
                     async move { ours.deliver(&job, page, Closing::failed("busy")).await },
                 );

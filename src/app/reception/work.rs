@@ -84,7 +84,7 @@ impl Reception {
             for job in late {
                 let ours = Arc::clone(self);
                 let closing = Closing::failed("waited too long");
-                let page = job.say(&Notice::TooLate);
+                let page = job.regret(&Notice::TooLate);
                 self.own(ours.told(job, page, closing));
             }
         }
@@ -98,7 +98,7 @@ impl Reception {
     async fn attend(self: &Arc<Self>, job: &Arc<Job>) -> (Page, Closing) {
         if job.came.elapsed() > self.rules.longest_wait {
             return (
-                job.say(&Notice::TooLate),
+                job.regret(&Notice::TooLate),
                 Closing::failed("waited too long"),
             );
         }
@@ -119,7 +119,10 @@ impl Reception {
                 tracing::error!(event = short, error = &*error, "a question failed");
                 (job.say(&Notice::Failed(&short)), Closing::failed("failed"))
             },
-            Err(_) => (job.say(&Notice::TooLate), Closing::failed("took too long")),
+            Err(_) => (
+                job.regret(&Notice::TooLate),
+                Closing::failed("took too long"),
+            ),
         }
     }
 
